@@ -1,0 +1,1 @@
+"""The ``gatehouse`` command: what DAGs do, from the shell."""

@@ -1,0 +1,224 @@
+"""One interface to DuckLake. Everything that differs by engine or catalog ends here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from gatehouse.errors import GatehouseError
+from gatehouse.lake.extensions import EXTENSIONS, extension_directory
+from gatehouse.lake.sql import identifier, literal
+from gatehouse.settings import Settings
+
+LAKE = "lake"
+CERTIFIED_SCHEMA = "core"
+# `raw` is the restricted schema: content and direct identifiers live there and nowhere else.
+SCHEMAS = ("raw", "staging", "intermediate", "core", "detections", "measurement")
+
+
+class Lake:
+    """The lake of one home.
+
+    In every connection the lake is attached under the name ``lake``; what it shows there is
+    the current state (`writer`), one snapshot (`pinned`), or given versions of given tables
+    (`reader`). So the same SQL runs in all three.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    # -- connections ------------------------------------------------------------------
+
+    @contextmanager
+    def writer(self, purpose: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-write connection, alone: a second writer waits for the first.
+
+        Args:
+            purpose: what the lock is held for; shown to whoever waits too long.
+        """
+        with self.lock(purpose):
+            connection = self._open()
+            try:
+                self._attach(connection, LAKE)
+                for schema in SCHEMAS:
+                    connection.execute(f"create schema if not exists {LAKE}.{schema}")
+                connection.execute(f"use {LAKE}.{CERTIFIED_SCHEMA}")
+                yield connection
+            finally:
+                connection.close()
+
+    def pinned(self, snapshot_id: int) -> duckdb.DuckDBPyConnection:
+        """A read-only connection that sees the whole lake as of one snapshot."""
+        connection = self._open()
+        self._attach(connection, LAKE, snapshot_id=snapshot_id)
+        connection.execute(f"use {LAKE}.{CERTIFIED_SCHEMA}")
+        return connection
+
+    def current(self) -> duckdb.DuckDBPyConnection:
+        """A read-only connection to the current state: for the pipeline itself, never consumers."""
+        connection = self._open()
+        self._attach(connection, LAKE, read_only=True)
+        return connection
+
+    def reader(self, versions: Mapping[str, int]) -> duckdb.DuckDBPyConnection:
+        """A read-only connection that shows only the given core tables, each at its version.
+
+        Args:
+            versions: snapshot id by table name, as certified.
+        """
+        connection = self._open()
+        for statement in self.reader_statements(versions):
+            connection.execute(statement)
+        return connection
+
+    def reader_statements(self, versions: Mapping[str, int]) -> list[str]:
+        """The SQL that makes any DuckDB session a certified reader (also given to BI tools).
+
+        Each version is attached by itself: views with ``at (version => n)`` cannot be rendered
+        back to SQL by DuckDB 1.5, which breaks tools that list views.
+        """
+        statements = [
+            self._attach_statement(_pin_name(snapshot), snapshot_id=snapshot)
+            for snapshot in sorted(set(versions.values()))
+        ]
+        statements += [
+            f"attach ':memory:' as {LAKE}",
+            f"create schema {LAKE}.{CERTIFIED_SCHEMA}",
+        ]
+        statements += [
+            f"create view {LAKE}.{CERTIFIED_SCHEMA}.{identifier(table)} as select * "
+            f"from {_pin_name(snapshot)}.{CERTIFIED_SCHEMA}.{identifier(table)}"
+            for table, snapshot in sorted(versions.items())
+        ]
+        statements.append(f"use {LAKE}.{CERTIFIED_SCHEMA}")
+        return statements
+
+    # -- state ------------------------------------------------------------------------
+
+    def exists(self) -> bool:
+        """Whether a first write has made the catalog."""
+        kind, _, where = self._settings.catalog.partition(":")
+        return kind != "sqlite" or Path(where).exists()
+
+    def current_snapshot(self) -> int:
+        """Id of the newest snapshot.
+
+        Raises:
+            GatehouseError: nothing has been written yet.
+        """
+        self._require()
+        connection = self.current()
+        try:
+            return snapshot_of(connection)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def lock(self, purpose: str) -> Iterator[None]:
+        """Hold the one writer's place, for writers that open their own connection (dbt).
+
+        Re-entrant within a process only through the same call, never across processes; a
+        process that dies gives it up at once.
+
+        Raises:
+            GatehouseError: another writer kept it longer than ``lock_timeout_seconds``.
+        """
+        self._settings.home.mkdir(parents=True, exist_ok=True)
+        holder = self._settings.home / "writer.txt"
+        lock = FileLock(self._settings.home / "writer.lock")
+        started = time.monotonic()
+        try:
+            lock.acquire(timeout=self._settings.lock_timeout_seconds)
+        except Timeout as error:
+            who = holder.read_text("utf-8") if holder.exists() else "another process"
+            raise GatehouseError(
+                f"The lake is being written by {who} since before {started:.0f} s; "
+                f"{purpose} waited {self._settings.lock_timeout_seconds:.0f} s.",
+                next_step="wait for it, or raise GATEHOUSE_LOCK_TIMEOUT_SECONDS.",
+            ) from error
+        try:
+            holder.write_text(purpose, "utf-8")
+            yield
+        finally:
+            lock.release()
+
+    # -- internals --------------------------------------------------------------------
+
+    def _require(self) -> None:
+        if not self.exists():
+            raise GatehouseError(
+                f"There is no lake in {self._settings.home} yet.",
+                next_step="load something first: make run, or gatehouse ingest",
+            )
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        settings = self._settings
+        connection = duckdb.connect(
+            config={
+                "extension_directory": str(extension_directory(settings.home)),
+                "autoinstall_known_extensions": "false",
+                "memory_limit": settings.memory_limit,
+                "threads": str(settings.threads),
+                "temp_directory": str(settings.home / "spill"),
+                "TimeZone": "UTC",
+            }
+        )
+        for name in EXTENSIONS:
+            connection.execute(f"load {name}")
+        return connection
+
+    def attach_options(self, *, snapshot_id: int | None = None, read_only: bool = False) -> str:
+        """The options of an ``attach`` of this lake, as SQL."""
+        # Inlining keeps small commits in the catalog instead of in thousands of tiny files.
+        options = [f"data_path {literal(str(self._settings.data_path) + '/')}"]
+        if snapshot_id is not None:
+            options.append(f"snapshot_version {int(snapshot_id)}")
+        if read_only or snapshot_id is not None:
+            options.append("read_only")
+        return ", ".join(options)
+
+    @property
+    def uri(self) -> str:
+        """The ``ducklake:`` address that DuckDB attaches."""
+        return f"ducklake:{self._settings.catalog}"
+
+    def _attach_statement(
+        self, name: str, *, snapshot_id: int | None = None, read_only: bool = False
+    ) -> str:
+        options = self.attach_options(snapshot_id=snapshot_id, read_only=read_only)
+        return f"attach {literal(self.uri)} as {identifier(name)} ({options})"
+
+    def _attach(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        *,
+        snapshot_id: int | None = None,
+        read_only: bool = False,
+    ) -> None:
+        kind, _, where = self._settings.catalog.partition(":")
+        if read_only or snapshot_id is not None:
+            self._require()
+        elif kind == "sqlite":
+            Path(where).parent.mkdir(parents=True, exist_ok=True)
+            self._settings.data_path.mkdir(parents=True, exist_ok=True)
+        connection.execute(
+            self._attach_statement(name, snapshot_id=snapshot_id, read_only=read_only)
+        )
+
+
+def snapshot_of(connection: duckdb.DuckDBPyConnection) -> int:
+    """Id of the newest snapshot that ``connection`` sees."""
+    row = connection.execute(f"select id from ducklake_current_snapshot('{LAKE}')").fetchone()
+    if row is None:
+        raise GatehouseError("The lake has no snapshot.", next_step="gatehouse ingest")
+    return int(row[0])
+
+
+def _pin_name(snapshot_id: int) -> str:
+    return f"_at_{snapshot_id}"

@@ -1,0 +1,201 @@
+"""Tables of the operational store. Times are UTC; status words are checked by the database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A UTC instant, timezone-aware in Python on every database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive time in the operational store")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """SQLite forgets the zone: it is always UTC here."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all store tables."""
+
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
+
+
+class BuildRun(Base):
+    """One build: which inputs it covered and what it made."""
+
+    __tablename__ = "build_runs"
+    __table_args__ = (
+        CheckConstraint("status in ('running', 'succeeded', 'failed')", name="status"),
+    )
+
+    build_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    # Half-open interval of ingested_at; a run depends on nothing else but code and raw versions.
+    interval_start_at: Mapped[datetime]
+    interval_end_at: Mapped[datetime]
+    # True: the interval moves the watermark on. False: a backfill or a partial selection.
+    is_increment: Mapped[bool]
+    status: Mapped[str] = mapped_column(String(16))
+    code_version: Mapped[str] = mapped_column(String(64))
+    snapshot_id: Mapped[int | None] = mapped_column(BigInteger)
+    airflow_dag_id: Mapped[str | None] = mapped_column(String(250))
+    airflow_run_id: Mapped[str | None] = mapped_column(String(250))
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    nodes: Mapped[list[BuildNode]] = relationship(back_populates="build", cascade="all")
+
+
+class BuildNode(Base):
+    """State of one dbt model or test within a build, written while it runs."""
+
+    __tablename__ = "build_nodes"
+
+    build_id: Mapped[str] = mapped_column(ForeignKey("build_runs.build_id"), primary_key=True)
+    unique_id: Mapped[str] = mapped_column(String(500), primary_key=True)
+    name: Mapped[str] = mapped_column(String(250))
+    resource_type: Mapped[str] = mapped_column(String(32))
+    table_name: Mapped[str | None] = mapped_column(String(250))
+    status: Mapped[str] = mapped_column(String(32))
+    message: Mapped[str] = mapped_column(Text, default="")
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    build: Mapped[BuildRun] = relationship(back_populates="nodes")
+
+
+class Certificate(Base):
+    """What the gate found of one table in one snapshot."""
+
+    __tablename__ = "certificates"
+    __table_args__ = (
+        CheckConstraint(
+            "result in ('passed', 'failed', 'could_not_check', 'no_data')", name="result"
+        ),
+        Index("ix_certificates_table", "table_name", "snapshot_id"),
+    )
+
+    certificate_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    table_name: Mapped[str] = mapped_column(String(250))
+    snapshot_id: Mapped[int] = mapped_column(BigInteger)
+    build_id: Mapped[str | None] = mapped_column(ForeignKey("build_runs.build_id"))
+    interval_start_at: Mapped[datetime | None]
+    interval_end_at: Mapped[datetime | None]
+    suite_version: Mapped[str] = mapped_column(String(64))
+    result: Mapped[str] = mapped_column(String(16))
+    # {"critical": {"passed": 7, "failed": 0, "could_not_check": 0}, "warning": {...}, ...}
+    severities: Mapped[dict[str, Any]]
+    # Upstream core tables whose failure fails this one; the root cause is named first.
+    held_by: Mapped[list[Any]]
+    row_count: Mapped[int] = mapped_column(BigInteger)
+    checked_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    checks: Mapped[list[CertificateCheck]] = relationship(
+        back_populates="certificate", cascade="all", order_by="CertificateCheck.position"
+    )
+
+
+class CertificateCheck(Base):
+    """One check behind a certificate: an expectation of the suite or a dbt test."""
+
+    __tablename__ = "certificate_checks"
+    __table_args__ = (
+        CheckConstraint("result in ('passed', 'failed', 'could_not_check')", name="result"),
+        CheckConstraint("severity in ('critical', 'warning', 'info')", name="severity"),
+        CheckConstraint("tool in ('gx', 'dbt')", name="tool"),
+    )
+
+    certificate_id: Mapped[str] = mapped_column(
+        ForeignKey("certificates.certificate_id"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    tool: Mapped[str] = mapped_column(String(8))
+    name: Mapped[str] = mapped_column(String(500))
+    column_name: Mapped[str | None] = mapped_column(String(250))
+    severity: Mapped[str] = mapped_column(String(16))
+    result: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    owner: Mapped[str] = mapped_column(String(250), default="")
+    # Counts and bounds only: identifiers and content never reach the store's log-like columns.
+    observed: Mapped[dict[str, Any]]
+    certificate: Mapped[Certificate] = relationship(back_populates="checks")
+
+
+class PublishedVersion(Base):
+    """The pointer that readers follow: per table, the certified version on show."""
+
+    __tablename__ = "published_versions"
+
+    table_name: Mapped[str] = mapped_column(String(250), primary_key=True)
+    certificate_id: Mapped[str] = mapped_column(ForeignKey("certificates.certificate_id"))
+    snapshot_id: Mapped[int] = mapped_column(BigInteger)
+    published_at: Mapped[datetime]
+    certificate: Mapped[Certificate] = relationship()
+
+
+class DetectionRun(Base):
+    """One run of one detection over one window, on pinned certified versions."""
+
+    __tablename__ = "detection_runs"
+    __table_args__ = (
+        CheckConstraint("status in ('succeeded', 'failed', 'held')", name="status"),
+        Index("ix_detection_runs_detection", "detection_id", "window_end_at"),
+    )
+
+    detection_run_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    detection_id: Mapped[str] = mapped_column(String(250))
+    detection_version: Mapped[int] = mapped_column(Integer)
+    code_hash: Mapped[str] = mapped_column(String(64))
+    mode: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    window_start_at: Mapped[datetime | None]
+    window_end_at: Mapped[datetime | None]
+    # {"fct_events": {"certificate_id": "...", "snapshot_id": 12}, ...}
+    inputs: Mapped[dict[str, Any]]
+    parameters: Mapped[dict[str, Any]]
+    message: Mapped[str] = mapped_column(Text, default="")
+    found_count: Mapped[int] = mapped_column(Integer, default=0)
+    new_count: Mapped[int] = mapped_column(Integer, default=0)
+    over_budget_count: Mapped[int] = mapped_column(Integer, default=0)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime]
+
+
+class StoreChange(Base):
+    """Every insert and update above, in the same transaction, for the sync to the lake."""
+
+    __tablename__ = "store_changes"
+
+    change_id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    table_name: Mapped[str] = mapped_column(String(250))
+    operation: Mapped[str] = mapped_column(String(8))
+    row_key: Mapped[str] = mapped_column(String(500))
+    row: Mapped[dict[str, Any]]
+    changed_at: Mapped[datetime]
