@@ -122,15 +122,15 @@ class Lake:
     def lock(self, purpose: str) -> Iterator[None]:
         """Hold the one writer's place, for writers that open their own connection (dbt).
 
-        Re-entrant within a process only through the same call, never across processes; a
-        process that dies gives it up at once.
+        A thread that holds it may take it again; a process that dies gives it up at once.
 
         Raises:
             GatehouseError: another writer kept it longer than ``lock_timeout_seconds``.
         """
         self._settings.home.mkdir(parents=True, exist_ok=True)
         holder = self._settings.home / "writer.txt"
-        lock = FileLock(self._settings.home / "writer.lock")
+        # One lock object a process, so that a holder may take it again.
+        lock = FileLock(self._settings.home / "writer.lock", is_singleton=True)
         started = time.monotonic()
         try:
             lock.acquire(timeout=self._settings.lock_timeout_seconds)

@@ -1,0 +1,210 @@
+"""dbt in this process: one way to call it, with a manifest that is parsed once per code version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gatehouse.build.report import NodeResult
+from gatehouse.errors import GatehouseError
+from gatehouse.lake import Lake
+from gatehouse.lake.extensions import extension_directory
+from gatehouse.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_IGNORED = ("target", "logs", "dbt_packages")
+
+
+@dataclass(frozen=True)
+class DbtEvent:
+    """A node that starts (``status`` is ``running``) or has ended."""
+
+    unique_id: str
+    name: str
+    resource_type: str
+    status: str
+
+
+@dataclass(frozen=True)
+class DbtResult:
+    """What one dbt call did."""
+
+    success: bool
+    nodes: list[NodeResult] = field(default_factory=list)
+    manifest: Any = None
+
+
+def code_version(settings: Settings) -> str:
+    """Hash of all that decides what a build makes: the dbt project's files and dbt itself."""
+    from importlib.metadata import version
+
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
+    for path in sorted(settings.dbt_project.rglob("*")):
+        relative = path.relative_to(settings.dbt_project)
+        if path.is_file() and relative.parts[0] not in _IGNORED:
+            digest.update(str(relative).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def load_manifest(settings: Settings) -> Any:
+    """The project's manifest, parsed at most once per code version and home.
+
+    Parsing costs seconds, and dbt parses again whenever a variable differs; every build has
+    its own interval, so the parsed form is kept here instead.
+
+    Raises:
+        GatehouseError: the project does not parse.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+
+    cache = settings.home / "dbt" / "manifests" / f"{code_version(settings)}.msgpack"
+    if not cache.is_file():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        manifest = _invoke(settings, ["parse", "--no-partial-parse"], target="lake").manifest
+        staged = cache.with_suffix(f".{os.getpid()}")
+        staged.write_bytes(manifest.to_msgpack())
+        staged.rename(cache)
+    return Manifest.from_msgpack(cache.read_bytes())
+
+
+def invoke_dbt(
+    settings: Settings,
+    args: Sequence[str],
+    *,
+    target: str = "lake",
+    variables: Mapping[str, str] | None = None,
+    snapshot_id: int | None = None,
+    on_event: Callable[[DbtEvent], None] | None = None,
+) -> DbtResult:
+    """Run one dbt command in this process.
+
+    Args:
+        settings: where the project and the lake are.
+        args: the command and its own options, e.g. ``["run", "--select", "core"]``.
+        target: profile target: ``lake`` writes, ``pinned`` reads one snapshot.
+        variables: dbt variables.
+        snapshot_id: what the target ``pinned`` sees.
+        on_event: called when a node starts and when it ends, from dbt's threads.
+
+    Raises:
+        GatehouseError: dbt could not run at all (a failed node is a result, not an error).
+    """
+    extra = ["--vars", json.dumps(dict(variables))] if variables else []
+    return _invoke(
+        settings,
+        [*args, *extra],
+        target=target,
+        snapshot_id=snapshot_id,
+        manifest=load_manifest(settings),
+        on_event=on_event,
+    )
+
+
+def _invoke(
+    settings: Settings,
+    args: Sequence[str],
+    *,
+    target: str,
+    snapshot_id: int | None = None,
+    manifest: Any = None,
+    on_event: Callable[[DbtEvent], None] | None = None,
+) -> DbtResult:
+    from dbt.cli.main import dbtRunner
+
+    folder = settings.home / "dbt"
+    common = [
+        *("--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project)),
+        *("--target", target, "--target-path", str(folder / "target")),
+    ]
+    # Options of dbt itself: nothing to the terminal, everything to the log file.
+    quiet = ["--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "info"]
+    callbacks = [_listener(on_event)] if on_event is not None else []
+    with environment(settings, snapshot_id):
+        try:
+            outcome = dbtRunner(manifest=manifest, callbacks=callbacks).invoke(
+                [*quiet, "--no-use-colors", *args, *common]
+            )
+        finally:
+            _close_connections()
+    if outcome.exception is not None:
+        raise GatehouseError(
+            f"dbt {args[0]} could not run: {outcome.exception}",
+            next_step=f"see {folder / 'logs' / 'dbt.log'}",
+        ) from outcome.exception
+    if args[0] == "parse":
+        return DbtResult(outcome.success, manifest=outcome.result)
+    results = getattr(outcome.result, "results", [])
+    return DbtResult(outcome.success, [_node(result) for result in results], manifest)
+
+
+def _node(result: Any) -> NodeResult:
+    return NodeResult(
+        unique_id=result.node.unique_id,
+        name=result.node.name,
+        resource_type=str(result.node.resource_type),
+        status=str(result.status),
+        seconds=round(result.execution_time, 3),
+        message=result.message or "",
+        failures=result.failures,
+    )
+
+
+def _listener(on_event: Callable[[DbtEvent], None]) -> Callable[[Any], None]:
+    def listen(message: Any) -> None:
+        if message.info.name not in ("NodeStart", "NodeFinished"):
+            return
+        node = message.data.node_info
+        status = "running"
+        if message.info.name == "NodeFinished":
+            status = message.data.run_result.status
+        on_event(DbtEvent(node.unique_id, node.node_name, node.resource_type, status))
+
+    return listen
+
+
+@contextmanager
+def environment(settings: Settings, snapshot_id: int | None = None) -> Iterator[None]:
+    """What profiles.yml reads, for the time of one call."""
+    values = {
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "GATEHOUSE_DBT_LAKE_URI": Lake(settings).uri,
+        "GATEHOUSE_DBT_DATA_PATH": f"{settings.data_path}/",
+        "GATEHOUSE_DBT_EXTENSIONS": str(extension_directory(settings.home)),
+        "GATEHOUSE_DBT_SNAPSHOT": str(snapshot_id or 0),
+        "GATEHOUSE_DBT_MEMORY_LIMIT": settings.memory_limit,
+        "GATEHOUSE_DBT_THREADS": str(settings.threads),
+        "GATEHOUSE_DBT_SPILL": str(settings.home / "spill"),
+    }
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _close_connections() -> None:
+    """Let go of the lake: dbt-duckdb keeps its connection for the life of the process."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV
+    if environment is not None:
+        environment.close()
+        DuckDBConnectionManager.close_all_connections()
+
+
+def dbt_log(settings: Settings) -> Path:
+    """The log file of all dbt calls of this home."""
+    return settings.home / "dbt" / "logs" / "dbt.log"

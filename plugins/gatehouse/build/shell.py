@@ -1,0 +1,23 @@
+"""dbt for people: the same settings as a build, output to the terminal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from gatehouse.build.dbt import environment
+from gatehouse.lake import Lake
+from gatehouse.settings import Settings
+
+
+def run_shell_dbt(settings: Settings, args: Sequence[str]) -> int:
+    """Run dbt as a process of its own, holding the writer's place; returns its exit code."""
+    project = str(settings.dbt_project)
+    command = [
+        *(sys.executable, "-c", "from dbt.cli.main import cli; cli()", *args),
+        *("--project-dir", project, "--profiles-dir", project),
+        *("--target-path", str(settings.home / "dbt" / "shell")),
+    ]
+    with Lake(settings).lock("gatehouse dbt"), environment(settings):
+        return subprocess.run(command, check=False).returncode  # noqa: S603
