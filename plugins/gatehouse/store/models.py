@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    MetaData,
     String,
     Text,
     TypeDecorator,
@@ -43,9 +44,27 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """Base of all store tables."""
+    """Base of all store tables.
 
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
+    Attributes:
+        is_synced: whether changes of the table are recorded in ``store_changes`` for the lake.
+    """
+
+    # Named constraints, so that a later migration can name what it alters, also on SQLite.
+    metadata = MetaData(
+        naming_convention={
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+    }
+    is_synced: ClassVar[bool] = True
 
 
 class BuildRun(Base):
@@ -76,6 +95,8 @@ class BuildNode(Base):
     """State of one dbt model or test within a build, written while it runs."""
 
     __tablename__ = "build_nodes"
+    # Progress for the page of a run: several writes a node, of no use to measurement.
+    is_synced = False
 
     build_id: Mapped[str] = mapped_column(ForeignKey("build_runs.build_id"), primary_key=True)
     unique_id: Mapped[str] = mapped_column(String(500), primary_key=True)
@@ -113,6 +134,9 @@ class Certificate(Base):
     # Upstream core tables whose failure fails this one; the root cause is named first.
     held_by: Mapped[list[Any]]
     row_count: Mapped[int] = mapped_column(BigInteger)
+    # Why the table could not be checked, or is not published; no data values.
+    message: Mapped[str] = mapped_column(Text, default="")
+    duration_seconds: Mapped[float] = mapped_column(default=0.0)
     checked_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     checks: Mapped[list[CertificateCheck]] = relationship(
@@ -121,13 +145,15 @@ class Certificate(Base):
 
 
 class CertificateCheck(Base):
-    """One check behind a certificate: an expectation of the suite or a dbt test."""
+    """One check behind a certificate: an expectation, a dbt test, or the gate's own."""
 
     __tablename__ = "certificate_checks"
     __table_args__ = (
-        CheckConstraint("result in ('passed', 'failed', 'could_not_check')", name="result"),
+        CheckConstraint(
+            "result in ('passed', 'failed', 'could_not_check', 'no_data')", name="result"
+        ),
         CheckConstraint("severity in ('critical', 'warning', 'info')", name="severity"),
-        CheckConstraint("tool in ('gx', 'dbt')", name="tool"),
+        CheckConstraint("tool in ('gx', 'dbt', 'gate')", name="tool"),
     )
 
     certificate_id: Mapped[str] = mapped_column(
@@ -173,6 +199,8 @@ class DetectionRun(Base):
     code_hash: Mapped[str] = mapped_column(String(64))
     mode: Mapped[str] = mapped_column(String(16))
     status: Mapped[str] = mapped_column(String(16))
+    # False: a window given by hand, which moves no mark.
+    is_increment: Mapped[bool]
     window_start_at: Mapped[datetime | None]
     window_end_at: Mapped[datetime | None]
     # {"fct_events": {"certificate_id": "...", "snapshot_id": 12}, ...}
@@ -187,9 +215,12 @@ class DetectionRun(Base):
 
 
 class StoreChange(Base):
-    """Every insert and update above, in the same transaction, for the sync to the lake."""
+    """Every change of a synced table, in the same transaction, for the sync to the lake."""
 
     __tablename__ = "store_changes"
+    # SQLite: an id is never used twice, also not after old rows are removed.
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    is_synced = False
 
     change_id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True

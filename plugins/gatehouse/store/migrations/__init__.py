@@ -1,0 +1,1 @@
+"""Migrations of the operational store; `gatehouse.store.schema` runs them."""
