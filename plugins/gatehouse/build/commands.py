@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from gatehouse.cli.output import JsonOption, print_json, print_rows
-from gatehouse.errors import GatehouseError
+from gatehouse.cli.times import interval_of
 from gatehouse.settings import Settings
 
 
@@ -94,18 +93,5 @@ def dbt(context: typer.Context) -> None:
 def _interval(start: str, end: str) -> Any:
     from gatehouse.build.report import Interval
 
-    if not start and not end:
-        return None
-    if not (start and end):
-        raise GatehouseError("An interval needs both ends.", next_step="give --from and --to.")
-    return Interval(_moment(start), _moment(end))
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise GatehouseError(
-            f"{text!r} is not a time.", next_step="write it like 2026-01-31 or 2026-01-31T12:00."
-        ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    bounds = interval_of(start, end)
+    return Interval(*bounds) if bounds else None

@@ -16,6 +16,7 @@ from gatehouse.build.dbt import DbtEvent, DbtResult, code_version, invoke_dbt
 from gatehouse.build.report import BuildReport, Interval, NodeResult
 from gatehouse.ingest import ensure_tables
 from gatehouse.lake import Lake
+from gatehouse.lake.arrivals import BEGINNING, newest_arrival
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import BuildNode, BuildRun
@@ -23,11 +24,9 @@ from gatehouse.store.sync import sync_store
 
 log = logging.getLogger(__name__)
 
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 # What a build is worth running for. Changes of the store come along but start none: every
 # build makes some itself.
 _ARRIVALS = ("files", "findings")
-_STAMPED = (*_ARRIVALS, "store_changes")
 _MODELS = ("--resource-type", "model", "--resource-type", "seed", "--exclude", "tag:detection")
 
 
@@ -109,16 +108,9 @@ def _next_interval(
             .order_by(BuildRun.interval_end_at.desc())
             .limit(1)
         )
-    newest = max(_newest_arrival(connection), last or _BEGINNING)
+    newest = max(newest_arrival(connection), last or BEGINNING)
     end = newest + timedelta(microseconds=1)
-    return Interval(_BEGINNING if full_refresh or last is None else last, end)
-
-
-def _newest_arrival(connection: duckdb.DuckDBPyConnection) -> datetime:
-    union = " union all ".join(f"select max(ingested_at) as at from lake.raw.{t}" for t in _STAMPED)
-    row = connection.execute(f"select max(at) from ({union})").fetchone()
-    newest: datetime | None = row[0] if row else None
-    return newest.replace(tzinfo=UTC) if newest else _BEGINNING
+    return Interval(BEGINNING if full_refresh or last is None else last, end)
 
 
 def _has_arrivals(connection: duckdb.DuckDBPyConnection, interval: Interval) -> bool:

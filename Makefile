@@ -1,0 +1,58 @@
+# Two commands: `make run` and `make test`. The rest is for development.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install run ui stop test lint types sql pytest measure lock clean
+
+help: ## Show the commands.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+install: $(READY) ## Install exactly what constraints.txt lists, into .venv.
+
+# --no-deps: the file is the whole environment, nothing is resolved at install time.
+$(READY): constraints.txt pyproject.toml requirements.in
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gatehouse needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	@echo "Installing what is locked into $(VENV) (once, about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -r constraints.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $(READY)
+
+run: install ## Run the pipeline through Airflow; DATA=path for a landing folder of your own.
+	@$(BIN)/gatehouse run $(if $(DATA),--data "$(DATA)")
+
+ui: install ## Start the Airflow UI and say where it is.
+	@$(BIN)/gatehouse ui
+
+stop: install ## Stop the Airflow that `make run` left running.
+	@$(BIN)/gatehouse stop
+
+test: lint types sql pytest ## Everything that CI runs.
+
+lint: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: install
+	@$(BIN)/mypy
+
+sql: install ## dbt conventions and SQL style; a skipped file fails.
+	@$(BIN)/python -m tests.dbt.check_sql
+
+pytest: install
+	@$(BIN)/pytest
+
+measure: install ## Run one measurement: make measure NAME=real
+	@test -n "$(NAME)" || { echo "Which one? make measure NAME=…:"; ls benchmarks/*.py | sed 's/.*\/\(.*\)\.py/  \1/' | grep -v _; exit 2; }
+	@$(BIN)/python benchmarks/$(NAME).py
+
+lock: install ## Resolve requirements.in into constraints.txt, for every supported Python.
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --upgrade --no-annotate --no-header requirements.in -o constraints.txt
+
+clean: ## Remove the environment and everything the default home holds.
+	rm -rf $(VENV) .gatehouse

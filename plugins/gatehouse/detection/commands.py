@@ -1,0 +1,102 @@
+"""``gatehouse detect``, ``detections`` and ``findings``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from gatehouse.cli.output import JsonOption, print_json, print_rows
+from gatehouse.cli.times import interval_of
+from gatehouse.errors import GatehouseError
+from gatehouse.settings import Settings
+
+_RESULT_COLUMNS = ["detection_id", "version", "mode", "status", "found", "new", "message"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command("detect")(detect)
+    app.command("detections")(detections)
+    app.command("findings")(findings)
+
+
+def detect(
+    ids: Annotated[list[str] | None, typer.Argument(help="Detections; default all.")] = None,
+    start: Annotated[
+        str, typer.Option("--from", help="Look at events from here (UTC, ISO 8601).")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", help="...up to here, exclusive.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Run detections on certified tables and record new findings.
+
+    By default each looks at the days that newly certified rows can have changed. A detection
+    that reads a table whose newest check did not pass is held: it does not run, and says why.
+    """
+    from gatehouse.detection import run_detections
+
+    report = run_detections(
+        Settings(),
+        ids=list(ids) if ids else None,
+        window=interval_of(start, end),
+        progress=None if as_json else lambda line: typer.echo(line, err=True),
+    )
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        rows = [vars(result) for result in report.results]
+        empty = "This project has no detection. Next: docs/guides/write-a-detection.md"
+        print_rows("Detections", _RESULT_COLUMNS, rows, empty=empty)
+    failed = [result for result in report.results if result.status == "failed"]
+    if failed:
+        raise GatehouseError(
+            f"{failed[0].detection_id} failed: {failed[0].message}",
+            next_step="mend its SQL; nothing of its run was recorded.",
+        )
+
+
+def detections(
+    detection_id: Annotated[str, typer.Argument(help="Show all metadata of this one.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List the detections of the project; or one with its runbook, gaps and what it reads."""
+    from gatehouse.detection.compiled import load_detections
+
+    known = load_detections(Settings(), [detection_id] if detection_id else None)
+    rows: list[dict[str, Any]] = [
+        {**each.spec.model_dump(), "reads": list(each.reads), "code_hash": each.code_hash}
+        for each in known
+    ]
+    if as_json:
+        print_json(rows[0] if detection_id else rows)
+    elif detection_id:
+        for name, value in rows[0].items():
+            lines = value if isinstance(value, list | tuple) else [value]
+            typer.echo(f"{name}: " + "\n    ".join(map(str, lines)))
+    else:
+        columns = ["id", "version", "mode", "severity", "policy", "title", "owner"]
+        print_rows("Detections", columns, rows, empty="This project has no detection.")
+
+
+def findings(
+    detection_id: Annotated[str, typer.Option("--detection", help="Only of this one.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many to list.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List certified findings, the newest events first, with the evidence of each."""
+    from gatehouse.gate.published import open_certified
+
+    with open_certified(Settings()) as connection:
+        cursor = connection.execute(
+            "select detection_id, actor_id, score, event_count, last_event_at, evidence "
+            "from fct_findings where $1 = '' or detection_id = $1 "
+            "order by last_event_at desc, finding_key limit $2",
+            [detection_id, limit],
+        )
+        columns = [each[0] for each in cursor.description or []]
+        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows("Findings", columns, rows, empty="No finding. Next: gatehouse detect")

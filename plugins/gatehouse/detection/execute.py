@@ -1,0 +1,205 @@
+"""The one executor of detections: hold, look, record, stamp."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import duckdb
+from sqlalchemy.orm import Session, sessionmaker
+
+from gatehouse.detection.compiled import Detection, load_detections
+from gatehouse.detection.findings import Stamp, find, over_budget, record
+from gatehouse.detection.inputs import (
+    Input,
+    Window,
+    hold_reason,
+    last_covered,
+    read_inputs,
+    touched_windows,
+)
+from gatehouse.detection.report import DetectionReport, DetectionResult
+from gatehouse.lake import Lake
+from gatehouse.lake.arrivals import BEGINNING
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import DetectionRun
+
+log = logging.getLogger(__name__)
+
+
+def run_detections(
+    settings: Settings,
+    *,
+    ids: list[str] | None = None,
+    window: Window | None = None,
+    airflow_run_id: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> DetectionReport:
+    """Run detections on certified versions and record what is new.
+
+    A detection that reads a table whose newest check did not pass is held: it does not run,
+    and the others do.
+
+    Args:
+        settings: where everything is.
+        ids: which detections; default all that are not retired.
+        window: event-time window, UTC. Default: the days that rows certified since the
+            detection's last run can have changed.
+        airflow_run_id: run on whose behalf this happens, for the log.
+        progress: called with a line per detection.
+
+    Returns:
+        One result per detection. A failure of one is in its result; the others go on.
+    """
+    started = time.monotonic()
+    detections = load_detections(settings, ids)
+    store = open_store(settings)
+    with store() as session:
+        inputs = read_inputs(session, {t for each in detections for t in each.reads})
+    results = []
+    for detection in detections:
+        result = _run_one(settings, store, detection, inputs, window)
+        log.info(
+            "%s: %s, %d new (run %s)", detection.spec.id, result.status, result.new, airflow_run_id
+        )
+        if progress is not None:
+            progress(f"{detection.spec.id}: {result.status}, {result.new} new {result.message}")
+        results.append(result)
+    report = DetectionReport(results, time.monotonic() - started)
+    if report.new:
+        _publish(settings, progress)
+    return replace(report, seconds=time.monotonic() - started)
+
+
+def _run_one(
+    settings: Settings,
+    store: sessionmaker[Session],
+    detection: Detection,
+    inputs: dict[str, Input],
+    window: Window | None,
+) -> DetectionResult:
+    started_at = datetime.now(UTC)
+    mine = {table: inputs[table] for table in detection.reads}
+    spec = detection.spec
+    result = DetectionResult(spec.id, spec.version, spec.mode, "succeeded")
+    run_id = str(uuid.uuid4())
+    held = hold_reason(detection, mine)
+    if held:
+        result = replace(result, status="held", message=held)
+    else:
+        try:
+            result = _look(settings, store, detection, mine, window, run_id, result)
+        except Exception as error:  # one broken detection must not silence the others
+            log.exception("%s failed", spec.id)
+            result = replace(result, status="failed", message=str(error))
+    if result.status == "nothing_new":
+        return result
+    seconds = (datetime.now(UTC) - started_at).total_seconds()
+    result = replace(result, seconds=round(seconds, 3))
+    with store.begin() as session:
+        session.add(_row(run_id, detection, mine, result, started_at, is_increment=window is None))
+    return result
+
+
+def _look(
+    settings: Settings,
+    store: sessionmaker[Session],
+    detection: Detection,
+    inputs: dict[str, Input],
+    window: Window | None,
+    run_id: str,
+    result: DetectionResult,
+) -> DetectionResult:
+    """Run every window, then record: nothing is recorded of a detection that fails."""
+    lake = Lake(settings)
+    versions = {t: each.snapshot_id for t, each in inputs.items() if each.snapshot_id is not None}
+    connection = lake.reader(versions)
+    try:
+        windows = [window] if window else _windows(store, connection, detection, inputs)
+        if not windows:
+            return replace(result, status="nothing_new")
+        found = [(each, find(connection, detection, each)) for each in windows]
+    finally:
+        connection.close()
+    new = 0
+    with lake.writer(f"the findings of {detection.spec.id}") as writer:
+        for each, table in found:
+            new += record(writer, table, Stamp(detection, run_id, inputs, each))
+    return replace(
+        result,
+        windows=tuple(windows),
+        found=sum(len(table) for _, table in found),
+        new=new,
+        over_budget=sum(over_budget(table, detection.spec.review_budget) for _, table in found),
+    )
+
+
+def _windows(
+    store: sessionmaker[Session],
+    connection: duckdb.DuckDBPyConnection,
+    detection: Detection,
+    inputs: dict[str, Input],
+) -> list[Window]:
+    with store() as session:
+        since = last_covered(session, detection)
+    if since is not None and since >= inputs[detection.spec.driver].covered_to:
+        return []
+    return touched_windows(connection, detection, since or BEGINNING)
+
+
+def _row(
+    run_id: str,
+    detection: Detection,
+    inputs: dict[str, Input],
+    result: DetectionResult,
+    started_at: datetime,
+    *,
+    is_increment: bool,
+) -> DetectionRun:
+    return DetectionRun(
+        detection_run_id=run_id,
+        detection_id=detection.spec.id,
+        detection_version=detection.spec.version,
+        code_hash=detection.code_hash,
+        mode=detection.spec.mode,
+        status=result.status,
+        is_increment=is_increment,
+        window_start_at=min((start for start, _ in result.windows), default=None),
+        window_end_at=max((end for _, end in result.windows), default=None),
+        inputs={
+            table: {
+                "certificate_id": each.certificate_id,
+                "snapshot_id": each.snapshot_id,
+                "covered_to": each.covered_to.isoformat(),
+            }
+            for table, each in inputs.items()
+        },
+        parameters={"window_days": detection.spec.window_days},
+        message=result.message,
+        found_count=result.found,
+        new_count=result.new,
+        over_budget_count=result.over_budget,
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+    )
+
+
+def _publish(settings: Settings, progress: Callable[[str], None] | None) -> None:
+    """Build and certify fct_findings alone, so that new findings can be read at once."""
+    from gatehouse.build import run_build
+    from gatehouse.gate import run_gate
+
+    report = run_build(settings, select="stg_findings fct_findings", progress=progress)
+    report.raise_for_failure()
+    run_gate(
+        settings,
+        snapshot_id=report.snapshot_id,
+        build_id=report.build_id,
+        tables=["fct_findings"],
+        progress=progress,
+    )

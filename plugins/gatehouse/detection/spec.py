@@ -1,0 +1,77 @@
+"""What a detection states of itself, in the ``meta.detection`` of its YAML."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+# Every detection model returns these columns and no others, in any order.
+FINDING_COLUMNS = {
+    "actor_id": "VARCHAR",
+    "actor_type": "VARCHAR",
+    "product_code": "VARCHAR",
+    "dedup_key": "VARCHAR",
+    "score": "DOUBLE",
+    "event_count": "BIGINT",
+    "first_event_at": "TIMESTAMP",
+    "last_event_at": "TIMESTAMP",
+    "evidence": "VARCHAR",
+}
+
+
+class DetectionSpec(BaseModel):
+    """Metadata of one detection.
+
+    Attributes:
+        id: stable identity, equal to the model's name; renaming disconnects its history.
+        version: raised by hand whenever the logic changes.
+        title: what it finds, in a few words.
+        policy: policy code the findings are about.
+        abuse_type: harm it looks for, the folder it lies in.
+        atlas_technique: MITRE ATLAS technique, where one fits.
+        severity: of a true finding.
+        actor_type: kind of actor it finds.
+        driver: core table whose new rows decide which windows are looked at again.
+        time_column: event time of the driver.
+        window_days: how far back from a new row the logic reaches, days.
+        dedup: what makes two findings the same, in words; ``dedup_key`` carries it.
+        optional_inputs: core tables that may be empty without holding the detection.
+        owner: who answers for it.
+        review_budget: findings a day that reviewers can take.
+        proposed_action: what to do about a confirmed finding.
+        false_positives: who else behaves like this.
+        known_gaps: what it does not see.
+        runbook: two or three steps for whoever takes a finding.
+        mode: ``shadow`` (recorded, acted on by nobody), ``canary``, ``live``, ``retired``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    version: int = Field(ge=1)
+    title: str = Field(min_length=5)
+    policy: str
+    abuse_type: str
+    atlas_technique: str | None = Field(default=None, pattern=r"^AML\.T\d{4}(\.\d{3})?$")
+    severity: Literal["low", "medium", "high", "critical"]
+    actor_type: str
+    driver: str
+    time_column: str
+    window_days: int = Field(ge=1, le=90)
+    dedup: str = Field(min_length=5)
+    optional_inputs: tuple[str, ...] = ()
+    owner: str
+    review_budget: int = Field(ge=1)
+    proposed_action: Literal["none", "warn", "rate_limit", "restrict", "suspend", "terminate"]
+    false_positives: tuple[str, ...] = Field(min_length=1)
+    known_gaps: tuple[str, ...] = Field(min_length=1)
+    runbook: tuple[str, ...] = Field(min_length=2, max_length=3)
+    mode: Literal["shadow", "canary", "live", "retired"]
+
+    @field_validator("false_positives", "known_gaps", "runbook")
+    @classmethod
+    def _written(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
+        if any(len(line.split()) < 3 for line in lines):
+            raise ValueError("say it in a sentence")
+        return lines
