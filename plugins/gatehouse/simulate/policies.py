@@ -1,0 +1,6 @@
+"""Policies that simulated signals name; the codes of the `dim_policies` seed."""
+
+from __future__ import annotations
+
+CONTENT_POLICIES = ("cyber_abuse", "harassment", "weapons", "self_harm")
+REPORT_POLICIES = ("spam", "harassment", "fraud")
