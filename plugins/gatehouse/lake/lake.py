@@ -165,11 +165,12 @@ class Lake:
                 "memory_limit": settings.memory_limit,
                 "threads": str(settings.threads),
                 "temp_directory": str(settings.home / "spill"),
-                "TimeZone": "UTC",
             }
         )
         for name in EXTENSIONS:
             connection.execute(f"load {name}")
+        # Not in the config above: it is read before the built-in ICU is there.
+        connection.execute("set TimeZone = 'UTC'")
         return connection
 
     def attach_options(self, *, snapshot_id: int | None = None, read_only: bool = False) -> str:

@@ -1,0 +1,166 @@
+"""SQL that turns lines, or Parquet, into rows of raw fields: one relation per layout.
+
+Every relation has the columns ``ordinal, row_number, _line, defect`` and the mapping's raw
+fields. ``defect`` says why a row could not be cut into fields; such a row has no fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gatehouse.ingest.contracts import Contract
+from gatehouse.ingest.layout import Layout
+from gatehouse.ingest.mapping import SourceMapping
+from gatehouse.lake.sql import identifier, literal
+
+# RFC 4180: quotes matter at the start of a field; inside, a quote is doubled.
+_FIELD = '"(?:[^"]|"")*"|[^{d}]*'
+_RECORD = '(?:"(?:[^"]|"")*"|[^"{d}][^{d}]*|)(?:{d}(?:"(?:[^"]|"")*"|[^"{d}][^{d}]*|))*'
+
+
+def fields_sql(mapping: SourceMapping, contract: Contract, layout: Layout) -> str:
+    """The relation of a batch's raw fields, over the temporary table ``lines``.
+
+    Also over ``batch`` (``ordinal, path, path_date``), for the fields every row has.
+    """
+    names = mapping.raw_fields(contract)
+    build = {"jsonl": _json, "csv": _csv, "text": _text, "parquet": _parquet}[layout.kind]
+    values = build(mapping, layout, list(names))
+    nulls = mapping.null_values
+    if nulls is None:
+        nulls = [""] if layout.kind in {"csv", "text"} else []
+    texts = _text_fields(layout, list(names))
+    columns = [
+        f"{_nulled(identifier(name), nulls) if name in texts else identifier(name)} "
+        f"as {identifier(name)}"
+        for name in names
+    ]
+    columns += [f"{_constant(value)} as {identifier(n)}" for n, value in mapping.parameters.items()]
+    columns += ["row_number as _row", "batch.path as _path", "batch.path_date as _path_date"]
+    return (
+        "select cut.ordinal, row_number, _line, defect, "
+        + ", ".join(columns)
+        + f" from ({values}) as cut inner join batch on cut.ordinal = batch.ordinal"
+    )
+
+
+def _text_fields(layout: Layout, names: list[str]) -> set[str]:
+    if layout.kind != "parquet":
+        return set(names)
+    types = dict(zip(layout.names, layout.types, strict=True))
+    return {name for name in names if types.get(name) == "VARCHAR"}
+
+
+def _nulled(field: str, nulls: list[str]) -> str:
+    if not nulls:
+        return field
+    listed = ", ".join(literal(value) for value in nulls)
+    return f"case when {field} in ({listed}) then null else {field} end"
+
+
+def _constant(value: str | float) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return literal(value) if isinstance(value, str) else repr(value)
+
+
+def _text(mapping: SourceMapping, layout: Layout, names: list[str]) -> str:
+    pattern = literal(mapping.format.pattern or "")
+    groups = ", ".join(literal(group) for group in mapping.format.groups)
+    # An unmatched line and one whose groups are all empty look alike: only then look again.
+    some = " or ".join(f"g.{identifier(group)} <> ''" for group in mapping.format.groups)
+    fields = "".join(f", g.{identifier(name)} as {identifier(name)}" for name in names)
+    return f"""
+        select ordinal, row_number, line as _line{fields},
+            case when defect is not null then defect
+                when {some} or regexp_matches(line, {pattern}) then null
+                else 'does not match the pattern' end as defect
+        from (select *, case when defect is null
+            then regexp_extract(line, {pattern}, [{groups}]) end as g
+            from lines where line <> '')"""
+
+
+def _json(mapping: SourceMapping, layout: Layout, names: list[str]) -> str:
+    paths = ", ".join(literal(_json_path(mapping.format.fields, name)) for name in names)
+    fields = "".join(
+        f", case when _defect is null then parts[{index}] end as {identifier(name)}"
+        for index, name in enumerate(names, 1)
+    )
+    known = ", ".join(literal(name) for name in names)
+    extra = (
+        f"when not list_has_all([{known}], keys) then 'has a key that the contract does not'"
+        if mapping.columns == "same"
+        else ""
+    )
+    return f"""
+        select ordinal, row_number, line as _line, _defect as defect{fields}
+        from (select *, case when defect is not null then defect
+                when parts is null then 'not valid JSON'
+                when not starts_with(ltrim(line), '{{') then 'not a JSON object'
+                when len(keys) <> len(list_distinct(keys)) then 'has the same JSON key twice'
+                {extra} end as _defect
+            from (select *,
+                case when defect is null
+                    then try(json_extract_string(line, [{paths}])) end as parts,
+                case when defect is null then try(json_keys(line)) end as keys
+                from lines where line <> ''))"""
+
+
+def _json_path(paths: Mapping[str, str], name: str) -> str:
+    return paths.get(name, f'$."{name}"')
+
+
+def _csv(mapping: SourceMapping, layout: Layout, names: list[str]) -> str:
+    d = _regex_character(mapping.format.delimiter)
+    delimiter = literal(mapping.format.delimiter)
+    record = literal(record_pattern(mapping.format.delimiter))
+    field = literal(f"{d}({_FIELD.replace('{d}', d)})")
+    position = {name: index for index, name in enumerate(layout.names, 1)}
+    fields = "".join(
+        f", {_unquoted(position[name]) if name in position else 'null::varchar'}"
+        f" as {identifier(name)}"
+        for name in names
+    )
+    header = literal(mapping.format.delimiter.join(layout.names))
+    return f"""
+        select ordinal, row_number, line as _line, _defect as defect{fields}
+        from (select *, case when defect is not null then defect
+                when parts is null then 'quotes are not balanced'
+                when len(parts) <> {len(layout.names)} then
+                    'has ' || len(parts) || ' fields, the header {len(layout.names)}'
+                when line = {header} then 'repeats the header' end as _defect
+            from (select *, case when defect is not null then null
+                when not contains(line, '"') then string_split(line, {delimiter})
+                when regexp_full_match(line, {record}, 's')
+                    then regexp_extract_all({delimiter} || line, {field}, 1, 's')
+                end as parts from lines where line <> ''))"""
+
+
+def record_pattern(delimiter: str) -> str:
+    """Regular expression of one whole CSV record."""
+    return _RECORD.replace("{d}", _regex_character(delimiter))
+
+
+def _unquoted(position: int) -> str:
+    part = f"parts[{position}]"
+    return (
+        f"case when _defect is not null then null when starts_with({part}, '\"') "
+        f"then replace({part}[2:-2], '\"\"', '\"') else {part} end"
+    )
+
+
+def _regex_character(character: str) -> str:
+    return "\\t" if character == "\t" else f"\\x{{{ord(character):x}}}"
+
+
+def _parquet(mapping: SourceMapping, layout: Layout, names: list[str]) -> str:
+    fields = "".join(
+        f", {identifier(name) if name in layout.names else 'null::varchar'} as {identifier(name)}"
+        for name in names
+    )
+    # `parquet_rows` is read_parquet over the batch's files, with ordinal and row number.
+    packed = ", ".join(f"{identifier(name)} := {identifier(name)}" for name in layout.names)
+    return f"""
+        select _ordinal as ordinal, _row_number as row_number, defect{fields},
+            struct_pack({packed}) as _line
+        from parquet_rows"""

@@ -1,0 +1,82 @@
+"""What the lake knows of files: ``raw.files``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gatehouse.ingest.batch import Source
+from gatehouse.ingest.discovery import Candidate
+from gatehouse.ingest.writing import Load
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass
+class Known:
+    """Files of one source that the lake has seen.
+
+    Attributes:
+        loaded: ids of loaded files.
+        rejected: reason by id of files rejected under the present mapping.
+    """
+
+    loaded: set[str] = field(default_factory=set)
+    rejected: dict[str, str] = field(default_factory=dict)
+
+
+def known_files(connection: duckdb.DuckDBPyConnection, source: Source) -> Known:
+    """What need not be tried again: loaded files, and rejections of the present mapping.
+
+    Files without a content to hash (links, folders, devices) are always tried again.
+    """
+    rows = connection.execute(
+        "select file_id, status_code, reason, mapping_hash from lake.raw.files where source_id = ?",
+        [source.id],
+    ).fetchall()
+    known = Known()
+    for file_id, status, reason, mapping_hash in rows:
+        if status == "loaded":
+            known.loaded.add(file_id)
+        elif mapping_hash == source.hash and not file_id.startswith("path:"):
+            known.rejected[file_id] = reason
+    return known
+
+
+def write_rejections(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    load: Load,
+    rejected: list[tuple[Candidate, str]],
+) -> None:
+    """Record rejected files, each once; a rejection that says nothing new writes nothing."""
+    from gatehouse.ingest.loader import transaction
+
+    before = {
+        (row[0], row[1], row[2])
+        for row in connection.execute(
+            "select file_id, mapping_hash, reason from lake.raw.files "
+            "where source_id = ? and status_code = 'rejected'",
+            [source.id],
+        ).fetchall()
+    }
+    rows = [
+        [c.file_id, source.id, c.shown, c.size, source.hash, reason, load.load_id, load.ingested_at]
+        for c, reason in rejected
+        if (c.file_id, source.hash, reason) not in before
+    ]
+    if not rows:
+        return
+    with transaction(connection):
+        connection.executemany(
+            "delete from lake.raw.files where file_id = ? and source_id = ?",
+            [row[:2] for row in rows],
+        )
+        connection.executemany(
+            "insert into lake.raw.files (file_id, source_id, path, size_bytes, mapping_hash, "
+            "status_code, reason, rows_in, rows_loaded, rows_quarantined, rows_repeated, "
+            "rows_left_out, load_id, ingested_at) "
+            "values (?, ?, ?, ?, ?, 'rejected', ?, 0, 0, 0, 0, 0, ?, ?)",
+            rows,
+        )
