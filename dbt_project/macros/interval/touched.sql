@@ -1,0 +1,26 @@
+{# What the literal bounds below are made of: the first and last day in a small table of touched
+   things, read once per model. None where it is empty or not built yet. #}
+{% macro touched_days(touched, day_column) -%}
+    {%- if not execute -%}{{ return(none) }}{%- endif -%}
+    {%- set found = adapter.get_relation(touched.database, touched.schema, touched.identifier) -%}
+    {%- if found is none -%}{{ return(none) }}{%- endif -%}
+    {%- set days = run_query(
+        "select min(" ~ day_column ~ "), max(" ~ day_column ~ ") from " ~ found
+    ).rows[0] -%}
+    {{ return(none if days[0] is none else days) }}
+{%- endmacro %}
+
+{# `column` lies on one of the touched days, give or take: literals, because only literals let
+   the lake skip files. It narrows what is read and never decides what is built: a join with the
+   touched table does that.
+
+   before/after: days to widen it by. unit: date or timestamp column. #}
+{% macro near_touched_days(column, touched, day_column, before=0, after=0) -%}
+    {%- set days = touched_days(touched, day_column) -%}
+    {%- if days is none -%}
+        1 = 1
+    {%- else -%}
+        {{ column }} >= date '{{ days[0] }}' - {{ before }}
+        and {{ column }} < date '{{ days[1] }}' + {{ after + 1 }}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,21 @@
+with
+
+members as (
+
+    select * from {{ ref("int_activity__operation_members") }}
+
+),
+
+final as (
+
+    select
+        {{ surrogate_key(["operation_id", "actor_id"]) }}
+            as operation_actor_key,
+        operation_id,
+        actor_id
+
+    from members
+
+)
+
+select * from final

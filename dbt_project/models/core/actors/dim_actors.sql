@@ -1,0 +1,190 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="delete+insert",
+        unique_key="actor_id",
+        on_schema_change="fail",
+    )
+}}
+
+{#- Versions of an actor only ever grow in number, and an inferred row gives way to stated ones
+    under the same actor_id, so delete+insert by actor leaves nothing behind. -#}
+with
+
+stated as (
+
+    select * from {{ ref("stg_actors") }}
+
+),
+
+seen as (
+
+    select * from {{ ref("int_actors__seen") }}
+
+),
+
+touched as (
+
+    select actor_id
+
+    from {{ ref("base_actors") }}
+
+    where {{ in_interval() if is_incremental() else "1 = 1" }}
+
+    union
+
+    select actor_id from {{ ref("int_actors__arrived") }}
+
+),
+
+touched_stated as (
+
+    select stated.*
+
+    from stated
+
+    {% if is_incremental() %}
+
+        where stated.actor_id in (select touched.actor_id from touched)
+
+    {% endif %}
+
+),
+
+-- Of two versions of one instant the greater hash counts, so that order of
+-- arrival cannot.
+dated as (
+
+    select *
+
+    from touched_stated
+
+    qualify
+        row_number() over (
+            partition by actor_id, updated_at
+            order by version_at desc, row_hash desc
+        ) = 1
+
+),
+
+versions as (
+
+    select
+        actor_id,
+        actor_type,
+        parent_actor_id,
+        plan_code,
+        country_code,
+        email_domain,
+        status_code,
+        is_protected,
+        false as is_inferred,
+        created_at,
+
+        -- The first version holds from sign-up on.
+        case
+            when
+                row_number() over (partition by actor_id order by updated_at)
+                = 1
+                then least(updated_at, created_at)
+            else updated_at
+        end as valid_from_at,
+        lead(updated_at) over (partition by actor_id order by updated_at)
+            as valid_to_at
+
+    from dated
+
+),
+
+inferred as (
+
+    select
+        seen.actor_id,
+        coalesce(seen.actor_type, 'user') as actor_type
+
+    from seen
+
+    left join stated on seen.actor_id = stated.actor_id
+
+    where
+        stated.actor_id is null
+
+        {% if is_incremental() %}
+
+            and seen.actor_id in (select touched.actor_id from touched)
+            and not exists (
+                select 1
+                from {{ this }} as known
+                where
+                    known.actor_id = seen.actor_id
+                    and known.actor_type = coalesce(seen.actor_type, 'user')
+            )
+
+        {% endif %}
+
+),
+
+all_versions as (
+
+    select
+        actor_id,
+        actor_type,
+        parent_actor_id,
+        plan_code,
+        country_code,
+        email_domain,
+        status_code,
+        is_protected,
+        is_inferred,
+        created_at,
+        valid_from_at,
+        coalesce(valid_to_at, timestamp '9999-12-31') as valid_to_at,
+        valid_to_at is null as is_current
+
+    from versions
+
+    union all
+
+    select
+        actor_id,
+        actor_type,
+        null as parent_actor_id,
+        null as plan_code,
+        null as country_code,
+        null as email_domain,
+        'active' as status_code,
+        false as is_protected,
+        true as is_inferred,
+        null as created_at,
+        timestamp '1970-01-01' as valid_from_at,
+        timestamp '9999-12-31' as valid_to_at,
+        true as is_current
+
+    from inferred
+
+),
+
+final as (
+
+    select
+        {{ surrogate_key(["actor_id", "valid_from_at"]) }}
+            as actor_version_key,
+        actor_id,
+        actor_type,
+        parent_actor_id,
+        plan_code,
+        country_code,
+        email_domain,
+        status_code,
+        is_protected,
+        is_inferred,
+        created_at,
+        valid_from_at,
+        valid_to_at,
+        is_current
+
+    from all_versions
+
+)
+
+select * from final

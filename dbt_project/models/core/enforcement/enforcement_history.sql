@@ -1,0 +1,158 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="delete+insert",
+        unique_key="action_id",
+        on_schema_change="fail",
+    )
+}}
+
+{#- A late or corrected state, and an appeal, touch their action; a touched action is rebuilt from
+    all its states and appeals. Actions never vanish. -#}
+with
+
+states as (
+
+    select * from {{ ref("stg_enforcement_actions") }}
+
+),
+
+appeals as (
+
+    select * from {{ ref("stg_appeals") }}
+
+),
+
+touched as (
+
+    select action_id
+
+    from {{ ref("base_enforcement_actions") }}
+
+    where {{ in_interval() if is_incremental() else "1 = 1" }}
+
+    union
+
+    select action_id
+
+    from {{ ref("base_appeals") }}
+
+    where {{ in_interval() if is_incremental() else "1 = 1" }}
+
+),
+
+touched_states as (
+
+    select states.*
+
+    from states
+
+    inner join touched on states.action_id = touched.action_id
+
+),
+
+newest_state as (
+
+    select *
+
+    from touched_states
+
+    qualify
+        row_number() over (
+            partition by action_id
+            order by updated_at desc, version_at desc, row_hash desc
+        ) = 1
+
+),
+
+reversals as (
+
+    select
+        action_id,
+        min(updated_at) as reversed_at
+
+    from touched_states
+
+    where state_code = 'reversed'
+
+    group by action_id
+
+),
+
+newest_appeal as (
+
+    select *
+
+    from appeals
+
+    where action_id in (select touched.action_id from touched)
+
+    qualify
+        row_number() over (
+            partition by action_id
+            order by
+                submitted_at desc,
+                updated_at desc,
+                version_at desc,
+                row_hash desc
+        ) = 1
+
+),
+
+joined as (
+
+    select
+        newest_state.*,
+        newest_appeal.appeal_id,
+        newest_appeal.outcome_code as appeal_outcome_code,
+        newest_appeal.submitted_at as appealed_at,
+        newest_appeal.decided_at as appeal_decided_at,
+        reversals.reversed_at
+
+    from newest_state
+
+    left join reversals on newest_state.action_id = reversals.action_id
+
+    left join newest_appeal
+        on newest_state.action_id = newest_appeal.action_id
+
+),
+
+final as (
+
+    select
+        action_id,
+        actor_id,
+        product_code,
+        policy_code,
+        action_code,
+        case
+            when state_code <> 'active' then state_code
+            -- Not begun when last heard of; no clock is asked.
+            when updated_at < valid_from_at then 'scheduled'
+            else 'active'
+        end as state_code,
+        valid_from_at,
+        -- A reversal ends an action, but never before it began.
+        coalesce(
+            least(valid_to_at, greatest(reversed_at, valid_from_at)),
+            timestamp '9999-12-31'
+        ) as valid_to_at,
+        decided_at,
+        decision_source_code,
+        detection_id,
+        reason,
+        appeal_id,
+        appeal_outcome_code,
+        appealed_at,
+        appeal_decided_at,
+        reversed_at,
+        reversed_at is not null
+        or coalesce(appeal_outcome_code = 'overturned', false)
+            as is_overturned
+
+    from joined
+
+)
+
+select * from final

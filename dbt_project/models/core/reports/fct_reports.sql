@@ -1,0 +1,118 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace_touched",
+        unique_key="report_key",
+        on_schema_change="fail",
+        meta={
+            "touched": "int_reports__touched_reports",
+            "touched_day": "reported_date",
+            "day": "reported_date",
+        },
+    )
+}}
+
+with
+
+reports as (
+
+    select * from {{ ref("stg_user_reports") }}
+
+    {% if is_incremental() %}
+
+        where record_key in (
+            select touched.record_key
+            from {{ ref("int_reports__touched_reports") }} as touched
+        )
+
+    {% endif %}
+
+),
+
+outcomes as (
+
+    select * from {{ ref("int_reports__outcomes") }}
+
+),
+
+-- Reports and what became of earlier ones, on one time line per reporter.
+time_line as (
+
+    select
+        record_key,
+        reporter_actor_id,
+        0 as right_count,
+        0 as judged_count,
+        reported_at as happened_at
+
+    from reports
+
+    union all
+
+    select
+        null as record_key,
+        reporter_actor_id,
+        cast(is_right as integer) as right_count,
+        1 as judged_count,
+        known_at as happened_at
+
+    from outcomes
+
+),
+
+-- Only what was known before the report counts: no look into the future.
+records as (
+
+    select
+        record_key,
+        coalesce(sum(right_count) over earlier, 0) as right_count,
+        coalesce(sum(judged_count) over earlier, 0) as judged_count
+
+    from time_line
+
+    window
+        earlier as (
+            partition by reporter_actor_id
+            order by happened_at
+            range between
+            interval {{ var("credibility_lookback_days") }} days preceding
+            and interval 1 microsecond preceding
+        )
+
+),
+
+final as (
+
+    select
+        {{ surrogate_key(["reports.record_key"]) }} as report_key,
+        reports.report_id,
+        reports.source_id,
+        reports.reporter_actor_id,
+        reports.reported_actor_id,
+        reports.item_id,
+        reports.product_code,
+        reports.policy_code,
+        reports.severity,
+        round(
+            cast(
+                records.right_count + {{ var("credibility_prior_right") }}
+                as double
+            )
+            / (
+                records.judged_count
+                + {{ var("credibility_prior_right") }}
+                + {{ var("credibility_prior_wrong") }}
+            ),
+            6
+        ) as reporter_credibility,
+        reports.reported_date,
+        reports.reported_at,
+        reports.ingested_at
+
+    from reports
+
+    inner join records on reports.record_key = records.record_key
+
+)
+
+select * from final

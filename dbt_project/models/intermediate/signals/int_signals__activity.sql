@@ -1,0 +1,214 @@
+{#- A spike is a day far beyond the actor's own past. Beyond what is rare for anyone on the product
+    counts by itself, so that an actor without a past is no blind spot. -#}
+{%- set whole = builds_whole("abuse_signals") -%}
+{%- set touched = ref("int_signals__touched_actor_days") %}
+
+with
+
+daily as (
+
+    select * from {{ ref("fct_actor_daily") }}
+
+    {% if not whole %}
+
+        where
+            actor_id in (
+                select touched.actor_id from {{ touched }} as touched
+            )
+            and {{
+                near_touched_days(
+                    "activity_date",
+                    touched,
+                    "occurred_date",
+                    before=var("baseline_days"),
+                )
+            }}
+
+    {% endif %}
+
+),
+
+products as (
+
+    select * from {{ ref("products") }}
+
+),
+
+-- Days without activity have no row and stay out of the mean: an actor of
+-- weekly habit is measured against its active days.
+baselined as (
+
+    select
+        *,
+        count(*) over past as past_days,
+        coalesce(sum(event_count) over past, 0) as past_events,
+        coalesce(sum(event_count * event_count) over past, 0)
+            as past_squared_events,
+        coalesce(max(max_events_per_minute) over past, 0)
+            as past_events_per_minute
+
+    from daily
+
+    window
+        past as (
+            partition by actor_id, product_code
+            order by activity_date
+            range between interval {{ var("baseline_days") }} days preceding
+            and interval 1 day preceding
+        )
+
+),
+
+measured as (
+
+    select
+        baselined.*,
+        coalesce(products.rare_events_per_day, 1000) as rare_events_per_day,
+        coalesce(products.rare_events_per_minute, 60)
+            as rare_events_per_minute,
+        cast(baselined.past_events as double)
+        / greatest(baselined.past_days, 1) as mean_events,
+        cast(baselined.past_squared_events as double)
+        / greatest(baselined.past_days, 1) as mean_squared_events,
+        baselined.past_days >= {{ var("baseline_minimum_days") }}
+            as has_past
+
+    from baselined
+
+    left join products on baselined.product_code = products.product_code
+
+),
+
+scored as (
+
+    select
+        *,
+        -- Deviations above the mean; Poisson noise is the least there is.
+        (event_count - mean_events) / sqrt(
+            greatest(
+                mean_squared_events - mean_events * mean_events,
+                mean_events,
+                1
+            )
+        ) as event_deviations
+
+    from measured
+
+),
+
+volume as (
+
+    select
+        actor_id,
+        product_code,
+        'volume_spike' as signal_kind_code,
+        event_count as evidence_count,
+        activity_date,
+        last_event_at,
+        greatest(
+            case
+                when
+                    has_past
+                    and event_deviations >= 4
+                    and event_count >= 3 * mean_events
+                    and event_count >= rare_events_per_day / 10.0
+                    then 1 - 4 / (event_deviations + 4)
+                else 0
+            end,
+            case
+                when event_count >= rare_events_per_day
+                    then 1 - rare_events_per_day / (2.0 * event_count)
+                else 0
+            end
+        ) as score
+
+    from scored
+
+),
+
+velocity as (
+
+    select
+        actor_id,
+        product_code,
+        'velocity_spike' as signal_kind_code,
+        max_events_per_minute as evidence_count,
+        activity_date,
+        last_event_at,
+        greatest(
+            case
+                when
+                    has_past
+                    and max_events_per_minute >= 5 * past_events_per_minute
+                    and max_events_per_minute >= rare_events_per_minute / 3.0
+                    then
+                        1 - 5.0 * past_events_per_minute
+                        / (2.0 * max_events_per_minute)
+                else 0
+            end,
+            case
+                when max_events_per_minute >= rare_events_per_minute
+                    then
+                        1 - rare_events_per_minute
+                        / (2.0 * max_events_per_minute)
+                else 0
+            end
+        ) as score
+
+    from scored
+
+),
+
+spikes as (
+
+    select * from volume
+
+    union all
+
+    select * from velocity
+
+),
+
+final as (
+
+    select
+        spikes.actor_id,
+        null as item_id,
+        {{
+            surrogate_key(
+                [
+                    "spikes.actor_id",
+                    "spikes.product_code",
+                    "spikes.activity_date",
+                ]
+            )
+        }} as evidence_id,
+
+        spikes.signal_kind_code,
+        spikes.product_code,
+        null as policy_code,
+        'actor_day' as evidence_type,
+
+        round(spikes.score, 6) as score,
+        spikes.evidence_count,
+
+        spikes.activity_date as occurred_date,
+
+        spikes.last_event_at as occurred_at
+
+    from spikes
+
+    {% if not whole %}
+
+        inner join {{ touched }} as touched
+            on
+                spikes.actor_id = touched.actor_id
+                and spikes.activity_date = touched.occurred_date
+
+    {% endif %}
+
+    where spikes.score > 0
+
+)
+
+select * from final

@@ -1,0 +1,172 @@
+{#- An address is in a block when the block of its first n bits is: an equal join per prefix length
+    on the lists, instead of a range join. -#}
+{%- set whole = builds_whole("abuse_signals") -%}
+{%- set touched = ref("int_signals__touched_actor_days") %}
+
+with
+
+uses as (
+
+    select
+        actor_id,
+        attribute_value as ip_address,
+        event_count,
+        activity_date,
+        last_seen_at
+
+    from {{ ref("int_activity__attribute_days") }}
+
+    where
+        attribute_type = 'ip'
+        {% if not whole %}
+            and (actor_id, activity_date) in (
+                select (touched.actor_id, touched.occurred_date)
+                from {{ touched }} as touched
+            )
+            and {{
+                near_touched_days("activity_date", touched, "occurred_date")
+            }}
+        {% endif %}
+
+),
+
+entries as (
+
+    select * from {{ ref("dim_reputation") }}
+
+    where entry_type in ('ip', 'cidr')
+
+),
+
+prefix_lengths as (
+
+    select distinct prefix_length
+
+    from entries
+
+    where prefix_length is not null
+
+),
+
+addresses as (
+
+    select distinct
+        ip_address,
+        {{ ipv4_number("ip_address") }} as address
+
+    from uses
+
+),
+
+blocks as (
+
+    select
+        addresses.ip_address,
+        prefix_lengths.prefix_length,
+        addresses.address
+        - addresses.address
+        % {{ ipv4_block_size("prefix_lengths.prefix_length") }} as range_start
+
+    from addresses
+
+    cross join prefix_lengths
+
+    where addresses.address is not null
+
+),
+
+listed as (
+
+    select
+        blocks.ip_address,
+        entries.category_code,
+        entries.score,
+        entries.valid_from_date,
+        entries.valid_to_date
+
+    from blocks
+
+    inner join entries
+        on
+            blocks.prefix_length = entries.prefix_length
+            and blocks.range_start = entries.range_start
+
+    union all
+
+    -- Addresses of version 6 are listed one by one.
+    select
+        addresses.ip_address,
+        entries.category_code,
+        entries.score,
+        entries.valid_from_date,
+        entries.valid_to_date
+
+    from addresses
+
+    inner join entries on addresses.ip_address = entries.entry
+
+    where addresses.address is null
+
+),
+
+-- What the list said on the day of use, not what it says today.
+hits as (
+
+    select
+        uses.actor_id,
+        uses.ip_address,
+        uses.activity_date,
+        listed.category_code,
+        max(listed.score) as score,
+        max(uses.last_seen_at) as last_seen_at
+
+    from uses
+
+    inner join listed
+        on
+            uses.ip_address = listed.ip_address
+            and uses.activity_date >= listed.valid_from_date
+            and uses.activity_date < listed.valid_to_date
+            and uses.activity_date < {{
+                add_days(
+                    "listed.valid_from_date",
+                    var("reputation_maximum_age_days")
+                )
+            }}
+
+    group by
+        uses.actor_id,
+        uses.ip_address,
+        uses.activity_date,
+        listed.category_code
+
+),
+
+final as (
+
+    select
+        actor_id,
+        null as item_id,
+        min(ip_address) as evidence_id,
+
+        category_code || '_ip' as signal_kind_code,
+        null as product_code,
+        null as policy_code,
+        'ip_address' as evidence_type,
+
+        round(max(score), 6) as score,
+        count(*) as evidence_count,
+
+        activity_date as occurred_date,
+
+        max(last_seen_at) as occurred_at
+
+    from hits
+
+    where category_code in ('tor', 'vpn', 'datacenter', 'blocklist')
+
+    group by actor_id, category_code, activity_date
+
+)
+
+select * from final

@@ -1,0 +1,51 @@
+{#- A shadow or canary finding must not raise anyone's risk: it is not trusted yet. -#}
+{%- set whole = builds_whole("abuse_signals") -%}
+{%- set touched = ref("int_signals__touched_actor_days") %}
+
+with
+
+findings as (
+
+    select
+        *,
+        coalesce(last_event_at, found_at) as occurred_at
+
+    from {{ ref("fct_findings") }}
+
+    where mode_code = 'live'
+
+),
+
+final as (
+
+    select
+        actor_id,
+        null as item_id,
+        finding_key as evidence_id,
+
+        'finding' as signal_kind_code,
+        product_code,
+        policy_code,
+        'finding' as evidence_type,
+
+        round(least(greatest(score, 0), 1), 6) as score,
+        coalesce(event_count, 1) as evidence_count,
+
+        cast(occurred_at as date) as occurred_date,
+
+        occurred_at
+
+    from findings
+
+    {% if not whole %}
+
+        where (actor_id, cast(occurred_at as date)) in (
+            select (touched.actor_id, touched.occurred_date)
+            from {{ touched }} as touched
+        )
+
+    {% endif %}
+
+)
+
+select * from final

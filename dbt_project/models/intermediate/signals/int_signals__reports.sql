@@ -1,0 +1,124 @@
+{#- A brigade saturates: a hundred reports of strangers in a day never weigh more than the word of
+    the most credible of them, however many they are. -#}
+{%- set whole = builds_whole("abuse_signals") -%}
+{%- set touched = ref("int_signals__touched_actor_days") %}
+
+with
+
+reports as (
+
+    select * from {{ ref("fct_reports") }}
+
+    {% if not whole %}
+
+        where
+            (reported_actor_id, reported_date) in (
+                select (touched.actor_id, touched.occurred_date)
+                from {{ touched }} as touched
+            )
+            and {{
+                near_touched_days("reported_date", touched, "occurred_date")
+            }}
+
+    {% endif %}
+
+),
+
+weighed as (
+
+    select
+        *,
+        -- Severity 1 is a shrug, 5 is an alarm.
+        cast(
+            reporter_credibility * (severity - 1) / 4 as decimal(9, 6)
+        ) as weight
+
+    from reports
+
+    where severity > 1
+
+),
+
+-- One reporter counts once a day.
+by_reporter as (
+
+    select
+        reported_actor_id,
+        item_id,
+        product_code,
+        policy_code,
+        reported_date,
+        reporter_actor_id,
+        max(weight) as weight,
+        count(*) as report_count,
+        max(reported_at) as reported_at
+
+    from weighed
+
+    group by
+        reported_actor_id,
+        item_id,
+        product_code,
+        policy_code,
+        reported_date,
+        reporter_actor_id
+
+),
+
+by_target as (
+
+    select
+        reported_actor_id,
+        product_code,
+        policy_code,
+        reported_date,
+        max(weight) as greatest_weight,
+        sum(weight) as total_weight,
+        count(distinct reporter_actor_id) as reporter_count,
+        min(item_id) as item_id,
+        count(distinct item_id) as item_count,
+        max(reported_at) as reported_at
+
+    from by_reporter
+
+    group by reported_actor_id, product_code, policy_code, reported_date
+
+),
+
+final as (
+
+    select
+        reported_actor_id as actor_id,
+        case when item_count = 1 then item_id end as item_id,
+        {{
+            surrogate_key(
+                [
+                    "reported_actor_id",
+                    "product_code",
+                    "policy_code",
+                    "reported_date",
+                ]
+            )
+        }} as evidence_id,
+
+        'user_report' as signal_kind_code,
+        product_code,
+        policy_code,
+        'reports_of_day' as evidence_type,
+
+        round(
+            cast(greatest_weight as double)
+            * (1 - exp(-cast(total_weight as double))),
+            6
+        ) as score,
+        reporter_count as evidence_count,
+
+        reported_date as occurred_date,
+
+        reported_at as occurred_at
+
+    from by_target
+
+)
+
+select * from final

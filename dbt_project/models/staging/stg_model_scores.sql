@@ -1,0 +1,37 @@
+with
+
+versions as (
+
+    select * from {{ ref("base_model_scores") }}
+
+),
+
+final as (
+
+    select
+        record_key,
+        actor_id,
+        item_id,
+        source_id,
+
+        product_code,
+        model_name,
+        model_version,
+        policy_code,
+        row_hash,
+
+        score,
+
+        scored_date,
+
+        scored_at,
+        version_at,
+        ingested_at
+
+    from versions
+
+    qualify {{ is_newest_version() }}
+
+)
+
+select * from final
