@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command("detect")(detect)
     app.command("detections")(detections)
     app.command("findings")(findings)
+    app.command("replay")(replay)
 
 
 def detect(
@@ -89,7 +90,8 @@ def findings(
 
     with open_certified(Settings()) as connection:
         cursor = connection.execute(
-            "select detection_id, actor_id, score, event_count, last_event_at, evidence "
+            "select finding_key, detection_id, actor_id, score, event_count, last_event_at, "
+            "evidence "
             "from fct_findings where $1 = '' or detection_id = $1 "
             "order by last_event_at desc, finding_key limit $2",
             [detection_id, limit],
@@ -100,3 +102,29 @@ def findings(
         print_json(rows)
     else:
         print_rows("Findings", columns, rows, empty="No finding. Next: gatehouse detect")
+
+
+def replay(
+    finding_key: Annotated[str, typer.Argument(help="Key of the finding.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Run a finding again: its code, its window, the versions it was made on.
+
+    Says `same`, or shows each column that came out differently and exits with 1.
+    """
+    from gatehouse.detection.replay import replay as run_again
+
+    result = run_again(Settings(), finding_key)
+    if as_json:
+        print_json(result.as_dict())
+    elif result.same:
+        versions = ", ".join(f"{table} at {at}" for table, at in result.snapshot_ids.items())
+        typer.echo(f"same: {result.detection_id} on {versions}, code {result.code_hash[:12]}")
+    else:
+        rows = [
+            {"column": name, "then": then, "now": now}
+            for name, (then, now) in result.differences.items()
+        ]
+        print_rows("Different", ["column", "then", "now"], rows, empty="")
+    if not result.same:
+        raise typer.Exit(1)

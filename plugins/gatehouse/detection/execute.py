@@ -22,6 +22,7 @@ from gatehouse.detection.inputs import (
     read_inputs,
     touched_windows,
 )
+from gatehouse.detection.replay import remember_code
 from gatehouse.detection.report import DetectionReport, DetectionResult
 from gatehouse.lake import Lake
 from gatehouse.lake.arrivals import BEGINNING
@@ -127,6 +128,7 @@ def _look(
     finally:
         connection.close()
     new = 0
+    remember_code(settings, detection)
     with lake.writer(f"the findings of {detection.spec.id}") as writer:
         for each, table in found:
             new += record(writer, table, Stamp(detection, run_id, inputs, each))

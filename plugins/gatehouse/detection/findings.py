@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from gatehouse.detection.compiled import Detection
+from gatehouse.detection.compiled import WINDOW_END, WINDOW_START, Detection
 from gatehouse.detection.inputs import Input, Window
 from gatehouse.detection.spec import FINDING_COLUMNS
 from gatehouse.errors import GatehouseError
@@ -62,12 +62,7 @@ def find(connection: duckdb.DuckDBPyConnection, detection: Detection, window: Wi
     Raises:
         GatehouseError: the result does not keep the findings contract.
     """
-    from gatehouse.detection.compiled import WINDOW_END, WINDOW_START
-
-    sql = detection.sql.replace(WINDOW_START, _text(window[0])).replace(
-        WINDOW_END, _text(window[1])
-    )
-    relation = connection.sql(sql)
+    relation = run_sql(connection, detection.sql, window)
     shape = dict(zip(relation.columns, map(str, relation.types), strict=True))
     wrong = sorted(shape.items() ^ FINDING_COLUMNS.items())
     if wrong:
@@ -89,6 +84,14 @@ def find(connection: duckdb.DuckDBPyConnection, detection: Detection, window: Wi
             next_step="group by what the dedup_key is made of.",
         )
     return found
+
+
+def run_sql(
+    connection: duckdb.DuckDBPyConnection, sql: str, window: Window
+) -> duckdb.DuckDBPyRelation:
+    """Compiled SQL of a detection over one window; its bounds are times, never text of others."""
+    bounded = sql.replace(WINDOW_START, _text(window[0])).replace(WINDOW_END, _text(window[1]))
+    return connection.sql(bounded)
 
 
 def record(connection: duckdb.DuckDBPyConnection, found: pa.Table, stamp: Stamp) -> int:

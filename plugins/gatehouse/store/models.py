@@ -214,6 +214,18 @@ class DetectionRun(Base):
     finished_at: Mapped[datetime]
 
 
+class DetectionCode(Base):
+    """The SQL behind a code hash, kept so that a finding can be replayed when code has moved on."""
+
+    __tablename__ = "detection_code"
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    detection_id: Mapped[str] = mapped_column(String(250))
+    detection_version: Mapped[int] = mapped_column(Integer)
+    sql: Mapped[str] = mapped_column(Text)
+    first_run_at: Mapped[datetime]
+
+
 class StoreChange(Base):
     """Every change of a synced table, in the same transaction, for the sync to the lake."""
 

@@ -1,0 +1,157 @@
+"""The executor on a real lake and store: what is held, what is looked at, what is recorded."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gatehouse.detection import execute
+from gatehouse.detection.compiled import Detection
+from gatehouse.detection.inputs import read_inputs
+from gatehouse.detection.report import DetectionResult
+from gatehouse.lake import Lake
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import DetectionRun
+from tests.detection.factories import NOW, SQL, certify, detection, load_events
+
+MONDAY = "2026-01-05 10:00:00"
+MONDAY_LATER = "2026-01-05 11:00:00"
+TUESDAY = "2026-01-06 10:00:00"
+
+
+def run(settings: Settings, subject: Detection | None = None) -> DetectionResult:
+    subject = subject or detection()
+    store = open_store(settings)
+    with store() as session:
+        inputs = read_inputs(session, set(subject.reads))
+    return execute._run_one(settings, store, subject, inputs, None)
+
+
+def recorded(settings: Settings, columns: str = "actor_id") -> list[tuple[object, ...]]:
+    connection = Lake(settings).current()
+    return connection.execute(f"select {columns} from lake.raw.findings order by all").fetchall()
+
+
+@pytest.fixture
+def busy_monday(settings: Settings) -> int:
+    """Actor a is busy on Monday; actor b is not."""
+    return load_events(settings, ("a", MONDAY), ("a", MONDAY_LATER), ("b", MONDAY), arrived_at=NOW)
+
+
+def test_records_a_finding_with_what_it_was_made_from(settings: Settings, busy_monday: int) -> None:
+    certificate = certify(settings, busy_monday)
+    result = run(settings)
+    assert (result.status, result.found, result.new) == ("succeeded", 1, 1)
+    columns = "actor_id, detection_version, code_hash, certificate_ids, snapshot_ids, mode_code"
+    actor, version, code, certificates, snapshots, mode = recorded(settings, columns)[0]
+    assert (actor, version, code, mode) == ("a", 1, "0" * 64, "live")
+    assert json.loads(str(certificates)) == {"fct_events": certificate}
+    assert json.loads(str(snapshots)) == {"fct_events": busy_monday}
+
+
+def test_reads_the_certified_version_and_not_what_came_after(
+    settings: Settings, busy_monday: int
+) -> None:
+    certify(settings, busy_monday)
+    load_events(settings, ("c", MONDAY), ("c", MONDAY_LATER), arrived_at=NOW)
+    run(settings)
+    assert recorded(settings) == [("a",)]
+
+
+def test_a_second_run_on_the_same_certificate_looks_at_nothing(
+    settings: Settings, busy_monday: int
+) -> None:
+    certify(settings, busy_monday)
+    run(settings)
+    assert run(settings).status == "nothing_new"
+
+
+def test_a_window_by_hand_finds_again_and_records_nothing_twice(
+    settings: Settings, busy_monday: int
+) -> None:
+    certify(settings, busy_monday)
+    run(settings)
+    store = open_store(settings)
+    with store() as session:
+        inputs = read_inputs(session, {"fct_events"})
+    window = (datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 6, tzinfo=UTC))
+    again = execute._run_one(settings, store, detection(), inputs, window)
+    assert (again.found, again.new) == (1, 0)
+    assert recorded(settings) == [("a",)]
+
+
+def test_late_rows_reopen_their_day_and_no_other(settings: Settings, busy_monday: int) -> None:
+    certify(settings, busy_monday, covered_to=NOW + timedelta(seconds=1))
+    run(settings)
+    later = NOW + timedelta(hours=1)
+    snapshot = load_events(settings, ("b", MONDAY_LATER), arrived_at=later)
+    certify(settings, snapshot, covered_to=later + timedelta(seconds=1))
+    result = run(settings)
+    monday = datetime(2026, 1, 5, tzinfo=UTC)
+    assert result.windows == ((monday, monday + timedelta(days=1)),)
+    assert recorded(settings) == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize("bad", ["failed", "could_not_check"])
+def test_a_table_that_did_not_pass_holds_its_readers_though_an_older_version_did(
+    settings: Settings, busy_monday: int, bad: str
+) -> None:
+    certify(settings, busy_monday)
+    snapshot = load_events(settings, ("c", TUESDAY), arrived_at=NOW)
+    certify(settings, snapshot, result=bad, publish=False, held_by=("fct_events",))
+    result = run(settings)
+    assert result.status == "held"
+    assert "fct_events" in result.message
+    assert recorded(settings) == []
+    with open_store(settings)() as session:
+        assert session.query(DetectionRun).one().status == "held"
+
+
+def test_an_expired_certificate_holds(settings: Settings, busy_monday: int) -> None:
+    certify(settings, busy_monday, expires_at=NOW - timedelta(minutes=1))
+    assert "expired" in run(settings).message
+
+
+def test_a_table_never_checked_holds(settings: Settings, busy_monday: int) -> None:
+    assert run(settings).message == "fct_events has never been checked"
+
+
+def test_an_empty_table_is_no_all_clear(settings: Settings) -> None:
+    snapshot = load_events(settings, arrived_at=NOW)
+    certify(settings, snapshot, result="no_data")
+    assert run(settings).status == "held"
+    optional = detection(optional_inputs=("fct_events",))
+    assert run(settings, optional).status == "nothing_new"
+
+
+def test_a_detection_that_fails_records_nothing_and_says_why(
+    settings: Settings, busy_monday: int
+) -> None:
+    certify(settings, busy_monday)
+    broken = detection(SQL.replace("count(*) as event_count", "'many' as event_count"))
+    result = run(settings, broken)
+    assert result.status == "failed"
+    assert "event_count" in result.message
+    assert recorded(settings) == []
+
+
+def test_findings_that_share_a_dedup_key_are_an_error(settings: Settings, busy_monday: int) -> None:
+    certify(settings, busy_monday)
+    doubled = detection(
+        SQL.replace("md5(actor_id || cast(day as varchar))", "'same'").replace(">= 2", ">= 1")
+    )
+    assert "used twice" in run(settings, doubled).message
+
+
+def test_counts_what_reviewers_cannot_take(settings: Settings) -> None:
+    snapshot = load_events(
+        settings,
+        *[(actor, moment) for actor in "abc" for moment in (MONDAY, MONDAY_LATER)],
+        arrived_at=NOW,
+    )
+    certify(settings, snapshot)
+    result = run(settings)
+    assert (result.new, result.over_budget) == (3, 2)
