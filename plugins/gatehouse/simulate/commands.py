@@ -68,8 +68,8 @@ def _print(report: SimulationReport, *, as_json: bool) -> None:
     print_rows(f"Written to {report.landing}", ["contract", "rows"], rows, empty="Nothing.")
     typer.echo(
         f"{report.files:,} files, {report.size_bytes / 1e6:,.1f} MB in {report.seconds:.1f} s; "
-        f"{report.late_rows:,} rows late, {report.repeated_files} files twice, "
-        f"{report.broken_rows} rows broken on purpose."
+        f"{report.late_rows:,} rows late, {report.repeated_files} files and "
+        f"{report.repeated_rows} rows twice, {report.broken_rows} rows broken on purpose."
     )
     typer.echo(f"Planted: {', '.join(report.campaigns) or 'no campaign'}. Truth: {report.truth}")
     typer.echo("next:  gatehouse ingest")

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-CONTENT_POLICIES = ("cyber_abuse", "harassment", "weapons", "self_harm")
-REPORT_POLICIES = ("spam", "harassment", "fraud")
+CONTENT_POLICIES = ("malware", "harassment", "violence", "self_harm")
+REPORT_POLICIES = ("spam", "harassment", "hate")

@@ -57,6 +57,7 @@ class SimulationReport:
         campaigns: ids of the planted campaigns.
         late_rows: rows that came in a later day's file.
         repeated_files: files delivered twice, the second time not counted in ``rows``.
+        repeated_rows: rows that came twice, in two different files.
         broken_rows: rows that no contract accepts.
         seconds: wall clock.
     """
@@ -73,6 +74,7 @@ class SimulationReport:
     campaigns: tuple[str, ...]
     late_rows: int
     repeated_files: int
+    repeated_rows: int
     broken_rows: int
     seconds: float
 
@@ -162,6 +164,7 @@ class _Simulation:
             campaigns=tuple(campaign.campaign_id for campaign in self._campaigns),
             late_rows=deliveries.late_rows,
             repeated_files=deliveries.repeated_files,
+            repeated_rows=deliveries.repeated_rows,
             broken_rows=deliveries.broken_rows,
             seconds=seconds,
         )

@@ -22,7 +22,7 @@ class CreditFarm(Campaign):
     """Shared devices and payment fingerprints, disposable mail, heavy use right after sign-up."""
 
     kind: ClassVar[str] = "credit_farm"
-    policy_code: ClassVar[str] = "fraud"
+    policy_code: ClassVar[str] = "fake_accounts"
     first_day: ClassVar[int] = 2
     days: ClassVar[int] = 3
 

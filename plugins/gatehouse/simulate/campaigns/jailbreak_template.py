@@ -8,7 +8,6 @@ from typing import ClassVar
 import numpy as np
 
 from gatehouse.simulate.campaigns.base import Campaign, Traffic
-from gatehouse.simulate.policies import CONTENT_POLICIES
 from gatehouse.simulate.signals import model_version
 from gatehouse.simulate.world import spread
 
@@ -62,7 +61,7 @@ class JailbreakTemplate(Campaign):
                     "item_id": items,
                     "model_name": "safety-classifier",
                     "model_version": model_version(self.starts + day),
-                    "policy_code": CONTENT_POLICIES[0],
+                    "policy_code": self.policy_code,
                     "score": np.round(rng.beta(4, 3, len(senders)), 6),
                 }
             ],
