@@ -86,7 +86,7 @@ def _parquet_layout(connection: duckdb.DuckDBPyConnection, path: Path, magic: by
         raise FileProblem("is empty, not Parquet" if not magic else "is not Parquet")
     try:
         rows = connection.execute(
-            f"describe select * from read_parquet({literal(str(path))})"
+            f"describe select * from read_parquet({literal(str(path))}, hive_partitioning = false)"
         ).fetchall()
     except duckdb.Error as error:
         raise FileProblem("is Parquet that cannot be read: cut off or damaged") from error

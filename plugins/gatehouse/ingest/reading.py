@@ -67,7 +67,8 @@ def _view_parquet(
         "create or replace temp view parquet_rows as select *, "
         "parse_filename(filename, true)::integer as _ordinal, "
         "file_row_number + 1 as _row_number, null::varchar as defect "
-        f"from read_parquet([{paths}], filename = true, file_row_number = true)"
+        f"from read_parquet([{paths}], filename = true, file_row_number = true, "
+        "hive_partitioning = false)"
     )
 
 
