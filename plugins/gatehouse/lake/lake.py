@@ -11,6 +11,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from gatehouse.errors import GatehouseError
+from gatehouse.lake.catalog import Catalog
 from gatehouse.lake.extensions import EXTENSIONS, extension_directory
 from gatehouse.lake.sql import identifier, literal
 from gatehouse.settings import Settings
@@ -31,6 +32,7 @@ class Lake:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._catalog = Catalog.parse(settings.catalog)
 
     # -- connections ------------------------------------------------------------------
 
@@ -73,7 +75,7 @@ class Lake:
         """
         connection = self._open()
         for statement in self.reader_statements(versions):
-            connection.execute(statement)
+            self._execute(connection, statement)
         return connection
 
     def reader_statements(self, versions: Mapping[str, int]) -> list[str]:
@@ -98,12 +100,24 @@ class Lake:
         statements.append(f"use {LAKE}.{CERTIFIED_SCHEMA}")
         return statements
 
+    def attach_script(self, versions: Mapping[str, int]) -> list[str]:
+        """The SQL that makes a DuckDB session outside this package a certified reader.
+
+        Holds no password: PostgreSQL's own means (``PGPASSWORD``, ``~/.pgpass``) give it.
+        """
+        folder = extension_directory(self._settings.home)
+        return [
+            f"set extension_directory = {literal(str(folder))}",
+            "load ducklake",
+            f"load {self._catalog.extension}",
+            *self.reader_statements(versions),
+        ]
+
     # -- state ------------------------------------------------------------------------
 
     def exists(self) -> bool:
         """Whether a first write has made the catalog."""
-        kind, _, where = self._settings.catalog.partition(":")
-        return kind != "sqlite" or Path(where).exists()
+        return self._catalog.kind != "sqlite" or Path(self._catalog.where).exists()
 
     def current_snapshot(self) -> int:
         """Id of the newest snapshot.
@@ -171,6 +185,8 @@ class Lake:
             connection.execute(f"load {name}")
         # Not in the config above: it is read before the built-in ICU is there.
         connection.execute("set TimeZone = 'UTC'")
+        for statement in self._catalog.secret_statements():
+            connection.execute(statement)
         return connection
 
     def attach_options(self, *, snapshot_id: int | None = None, read_only: bool = False) -> str:
@@ -185,8 +201,13 @@ class Lake:
 
     @property
     def uri(self) -> str:
-        """The ``ducklake:`` address that DuckDB attaches."""
-        return f"ducklake:{self._settings.catalog}"
+        """The ``ducklake:`` address that DuckDB attaches; holds no password."""
+        return self._catalog.uri
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of a process that attaches `uri` by itself, e.g. dbt: the password."""
+        return self._catalog.environment
 
     def _attach_statement(
         self, name: str, *, snapshot_id: int | None = None, read_only: bool = False
@@ -202,15 +223,27 @@ class Lake:
         snapshot_id: int | None = None,
         read_only: bool = False,
     ) -> None:
-        kind, _, where = self._settings.catalog.partition(":")
         if read_only or snapshot_id is not None:
             self._require()
-        elif kind == "sqlite":
-            Path(where).parent.mkdir(parents=True, exist_ok=True)
+        else:
+            if self._catalog.kind == "sqlite":
+                Path(self._catalog.where).parent.mkdir(parents=True, exist_ok=True)
             self._settings.data_path.mkdir(parents=True, exist_ok=True)
-        connection.execute(
-            self._attach_statement(name, snapshot_id=snapshot_id, read_only=read_only)
+        self._execute(
+            connection, self._attach_statement(name, snapshot_id=snapshot_id, read_only=read_only)
         )
+
+    def _execute(self, connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+        """Run a statement that opens the lake; close the connection if it cannot."""
+        try:
+            connection.execute(statement)
+        except duckdb.Error as error:
+            connection.close()
+            # Not chained: the cause quotes the statement.
+            raise GatehouseError(
+                f"The lake cannot be opened: {self._catalog.clean(str(error))}",
+                next_step="check GATEHOUSE_CATALOG, its server, and GATEHOUSE_DATA_PATH.",
+            ) from None
 
 
 def snapshot_of(connection: duckdb.DuckDBPyConnection) -> int:

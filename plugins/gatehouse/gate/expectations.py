@@ -1,0 +1,155 @@
+"""Running the GX suites: all tables in one process, on one pinned connection."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+
+from gatehouse.errors import GatehouseError
+from gatehouse.gate.gx_duckdb import adapted_gx, add_lake
+from gatehouse.gate.results import CheckResult, Outcome
+from gatehouse.gate.suites import Expectation, Suite
+
+# Counts and aggregates only: rows and values stay in the lake.
+_RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
+_OBSERVED = ("element_count", "unexpected_count", "unexpected_percent", "missing_count")
+# Errors whose text quotes the query or a path, never a value of a row.
+_TELLING = re.compile(r"((?:Binder|Catalog|Parser|IO|HTTP|Out of Memory) Error: [^\n]*)")
+
+
+class GxRunner:
+    """Great Expectations on one pinned view of the lake."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._gx = adapted_gx()
+        # GX logs whole queries and tracebacks at error level; they are read from its results.
+        logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+        self._context = self._gx.get_context(mode="ephemeral")
+        self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        self._source = add_lake(self._context, self._connect)
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._connection.cursor()
+        cursor.execute("use lake.core")
+        return cursor
+
+    def run(self, suite: Suite, previous: Mapping[str, float]) -> list[CheckResult]:
+        """Evaluate one suite.
+
+        Args:
+            suite: of a table that has rows.
+            previous: figures of the table's certified version before, by name; see `resolve`.
+
+        Returns:
+            One result per expectation, in the suite's order. An expectation that GX cannot
+            carry out is ``could_not_check``.
+        """
+        if not suite.expectations:
+            return []
+        built = [
+            self._expectation(each, position, previous)
+            for position, each in enumerate(suite.expectations)
+        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            asset = self._source.add_table_asset(suite.table, table_name=suite.table)
+            batch = asset.add_batch_definition_whole_table("snapshot").get_batch()
+            outcome = batch.validate(
+                self._gx.ExpectationSuite(name=suite.table, expectations=built),
+                result_format=_RESULT_FORMAT,
+            )
+        found = {each.expectation_config.meta["position"]: each for each in outcome.results}
+        return [
+            _result(each, found.get(position)) for position, each in enumerate(suite.expectations)
+        ]
+
+    def _expectation(
+        self, expectation: Expectation, position: int, previous: Mapping[str, float]
+    ) -> Any:
+        from great_expectations.expectations.registry import get_expectation_impl
+
+        try:
+            implementation = get_expectation_impl(expectation.type)
+            return implementation(
+                **resolve(expectation.kwargs, previous),
+                severity=expectation.severity,
+                meta={"position": position},
+            )
+        except Exception as error:
+            raise GatehouseError(
+                f"{expectation.title}: Great Expectations does not take it: {_words(error)}",
+                next_step="see its type and kwargs in expectations/core",
+            ) from error
+
+
+def resolve(kwargs: Mapping[str, Any], previous: Mapping[str, float]) -> dict[str, Any]:
+    """Fill in ``{previous: NAME, times: FACTOR}`` from the certified version before.
+
+    Where there is none, the bound is left out: a first version has nothing to differ from.
+    """
+    resolved = {}
+    for name, value in kwargs.items():
+        if not (isinstance(value, dict) and "previous" in value):
+            resolved[name] = value
+        elif value["previous"] in previous:
+            resolved[name] = previous[value["previous"]] * value.get("times", 1)
+    return resolved
+
+
+def _result(expectation: Expectation, found: Any) -> CheckResult:
+    outcome: Outcome = "could_not_check"
+    observed: dict[str, Any] = {"error": "Great Expectations gave no result"}
+    if found is not None:
+        error = _raised(found.exception_info)
+        if error is None:
+            outcome = "passed" if found.success else "failed"
+            observed = _observed(found.result)
+        else:
+            observed = {"error": error}
+    return CheckResult(
+        tool="gx",
+        name=expectation.title,
+        severity=expectation.severity,
+        result=outcome,
+        column=next(iter(expectation.columns), None),
+        reason=expectation.meta.reason,
+        owner=expectation.meta.owner,
+        observed=observed,
+    )
+
+
+def _raised(info: Mapping[str, Any]) -> str | None:
+    """The error of an expectation, if it raised one; GX nests it by metric."""
+    parts = [info] if "raised_exception" in info else list(info.values())
+    for part in parts:
+        if isinstance(part, dict) and part.get("raised_exception"):
+            return telling(str(part.get("exception_message") or ""))
+    return None
+
+
+def telling(message: str) -> str:
+    """An error in one line that cannot hold data: the query's fault or the path, or its kind."""
+    found = _TELLING.search(message)
+    if found:
+        return found.group(1)[:300]
+    kind = re.search(r"\b(\w+ Error|\w+Exception)\b", message)
+    return f"{kind.group(1) if kind else 'error'} (its text may quote data and is left out)"
+
+
+def _observed(result: Mapping[str, Any]) -> dict[str, Any]:
+    observed = {name: result[name] for name in _OBSERVED if result.get(name) is not None}
+    value = result.get("observed_value")
+    # A number is an aggregate; a text may be somebody's identifier.
+    if isinstance(value, int | float):
+        observed["observed_value"] = value
+    return observed
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

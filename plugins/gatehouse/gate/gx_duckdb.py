@@ -1,0 +1,110 @@
+"""Great Expectations 1.24 on DuckDB: everything it needs that it does not bring.
+
+GX has no DuckDB data source. Through SQLAlchemy it nearly works; two things are mended here, by
+names that are private to GX, which is why its version is pinned exactly and tested:
+
+* GX fetches results after it gave the connection back. DuckDB's cursor is empty by then, so the
+  dialect must be among those whose connection GX keeps.
+* GX knows no regular expressions for DuckDB.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from gatehouse.errors import CouldNotCheckError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_SUPPORTED = "1.24."
+# Each of these modules holds its own reference to the function.
+_REGEX_USERS = (
+    "column_map_metrics.column_values_match_regex",
+    "column_map_metrics.column_values_match_regex_list",
+    "column_map_metrics.column_values_not_match_regex",
+    "column_map_metrics.column_values_not_match_regex_list",
+    "column_aggregate_metrics.column_values_match_regex_values",
+    "column_aggregate_metrics.column_values_not_match_regex_values",
+)
+
+
+class _DuckDBName(str):
+    """Quacks like a member of GX's enumeration of dialects, which reads ``value``."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> str:
+        return str(self)
+
+
+@cache
+def adapted_gx() -> Any:
+    """The module ``great_expectations``, able to work on DuckDB. Importing it takes seconds.
+
+    Raises:
+        CouldNotCheckError: another version is installed than this adaptation is made for.
+    """
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx
+    from great_expectations.execution_engine import sqlalchemy_execution_engine as engine
+
+    if not gx.__version__.startswith(_SUPPORTED):
+        raise CouldNotCheckError(
+            f"Great Expectations {gx.__version__} is installed; the gate needs {_SUPPORTED}x.",
+            next_step="install what is locked: make install",
+        )
+    engine._PERSISTED_CONNECTION_DIALECTS = (
+        *engine._PERSISTED_CONNECTION_DIALECTS,
+        _DuckDBName("duckdb"),
+    )
+    _teach_regular_expressions()
+    return gx
+
+
+def _teach_regular_expressions() -> None:
+    import importlib
+
+    from great_expectations.expectations.metrics import util
+
+    original = util.get_dialect_regex_expression
+    expression = _regex_for(original)
+    util.get_dialect_regex_expression = expression
+    for name in _REGEX_USERS:
+        module = importlib.import_module(f"great_expectations.expectations.metrics.{name}")
+        module.get_dialect_regex_expression = expression  # type: ignore[attr-defined]
+
+
+def _regex_for(original: Callable[..., Any]) -> Callable[..., Any]:
+    import sqlalchemy as sa
+
+    def expression(column: Any, regex: str, dialect: Any, positive: bool = True) -> Any:
+        name = getattr(getattr(dialect, "dialect", dialect), "name", "")
+        if name != "duckdb":
+            return original(column, regex, dialect, positive)
+        # Not `~`, which is PostgreSQL's search and DuckDB's match of the whole value.
+        matches = sa.func.regexp_matches(column, sa.literal(regex))
+        return matches if positive else sa.not_(matches)
+
+    return expression
+
+
+def add_lake(context: Any, connect: Callable[[], duckdb.DuckDBPyConnection]) -> Any:
+    """A GX data source whose every connection comes from ``connect``.
+
+    Args:
+        context: a GX data context.
+        connect: opens a connection with the lake attached, pinned, its core schema in use.
+    """
+    from duckdb_sqlalchemy import ConnectionWrapper
+
+    def creator() -> Any:
+        return ConnectionWrapper(connect())
+
+    return context.data_sources.add_sql(
+        "lake", connection_string="duckdb:///:memory:", kwargs={"creator": creator}
+    )

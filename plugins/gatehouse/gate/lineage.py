@@ -1,0 +1,150 @@
+"""What the dbt manifest says of the core tables: columns, tests, and what each is made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gatehouse.build.dbt import code_version, load_manifest
+from gatehouse.gate.results import Severity
+from gatehouse.lake import CERTIFIED_SCHEMA
+from gatehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class DbtTest:
+    """A data test attached to a core table."""
+
+    unique_id: str
+    name: str
+    column: str | None
+    severity: Severity
+    reason: str
+    owner: str
+    # Of its code and arguments.
+    digest: str
+
+
+@dataclass(frozen=True)
+class CoreTable:
+    """A core table as the dbt project defines it.
+
+    Attributes:
+        columns: type by column, in order, from the contract.
+        descriptions: description by column.
+        upstream: core tables it is made from, through any number of models, causes first.
+        sources: raw tables it is made from.
+        nodes: dbt ids of the table and of all it is made from.
+    """
+
+    table: str
+    unique_id: str
+    description: str
+    columns: dict[str, str]
+    descriptions: dict[str, str]
+    upstream: tuple[str, ...]
+    sources: tuple[str, ...]
+    nodes: tuple[str, ...]
+    tests: tuple[DbtTest, ...]
+
+
+def core_tables(settings: Settings) -> dict[str, CoreTable]:
+    """The core tables by name, causes before consequences.
+
+    Kept by code version in the home, so that only the first call after a change imports dbt.
+    """
+    cache = settings.home / "gate" / f"core-{code_version(settings)}.json"
+    if not cache.is_file():
+        tables = read_manifest(load_manifest(settings))
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        staged = cache.with_suffix(f".{os.getpid()}")
+        staged.write_text(json.dumps([asdict(table) for table in tables]), "utf-8")
+        staged.rename(cache)
+    found = json.loads(cache.read_text("utf-8"))
+    return {each["table"]: _from_json(each) for each in found}
+
+
+def read_manifest(manifest: Any) -> list[CoreTable]:
+    """The core tables of a dbt manifest, causes before consequences."""
+    core = {
+        unique_id: node
+        for unique_id, node in manifest.nodes.items()
+        if node.resource_type in ("model", "seed") and node.schema == CERTIFIED_SCHEMA
+    }
+    above = {unique_id: _ancestors(manifest, unique_id) for unique_id in core}
+    order = sorted(core, key=lambda each: (len(above[each] & core.keys()), core[each].name))
+    tests = _tests(manifest, core, above)
+    return [
+        CoreTable(
+            table=core[each].name,
+            unique_id=each,
+            description=core[each].description,
+            columns={c.name: c.data_type or "" for c in core[each].columns.values()},
+            descriptions={c.name: c.description for c in core[each].columns.values()},
+            upstream=tuple(core[up].name for up in order if up in above[each]),
+            sources=tuple(
+                sorted(manifest.sources[up].name for up in above[each] if up in manifest.sources)
+            ),
+            nodes=(each, *sorted(above[each])),
+            tests=tuple(tests.get(each, [])),
+        )
+        for each in order
+    ]
+
+
+def _ancestors(manifest: Any, unique_id: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [unique_id]
+    while waiting:
+        node = manifest.nodes.get(waiting.pop())
+        if node is None:
+            continue
+        parents = set(node.depends_on_nodes) - found
+        found |= parents
+        waiting += parents
+    return found
+
+
+def _tests(
+    manifest: Any, core: dict[str, Any], above: dict[str, set[str]]
+) -> dict[str, list[DbtTest]]:
+    tests: dict[str, list[DbtTest]] = {}
+    for unique_id, node in sorted(manifest.nodes.items()):
+        if node.resource_type == "test":
+            for owner in _tested(node, core, above):
+                tests.setdefault(owner, []).append(_test(unique_id, node, core[owner]))
+    return tests
+
+
+def _tested(node: Any, core: dict[str, Any], above: dict[str, set[str]]) -> list[str]:
+    """The core tables a test speaks of: the one it is attached to; else the most derived ones."""
+    attached = getattr(node, "attached_node", None)
+    if attached is not None:
+        return [attached] if attached in core else []
+    read = [each for each in node.depends_on_nodes if each in core]
+    return [each for each in read if not any(each in above[other] for other in read)]
+
+
+def _test(unique_id: str, node: Any, model: Any) -> DbtTest:
+    meta = {**getattr(model.config, "meta", {}), **node.config.meta}
+    metadata = getattr(node, "test_metadata", None)
+    arguments = metadata.to_dict() if metadata is not None else {}
+    text = json.dumps([node.raw_code, arguments, str(node.config.severity)], default=str)
+    return DbtTest(
+        unique_id=unique_id,
+        name=node.name,
+        column=getattr(node, "column_name", None),
+        severity="critical" if str(node.config.severity).lower() == "error" else "warning",
+        reason=node.description or meta.get("reason", ""),
+        owner=str(meta.get("owner", "")),
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def _from_json(data: dict[str, Any]) -> CoreTable:
+    tests = tuple(DbtTest(**test) for test in data["tests"])
+    lists = {name: tuple(data[name]) for name in ("upstream", "sources", "nodes")}
+    return CoreTable(**{**data, **lists, "tests": tests})

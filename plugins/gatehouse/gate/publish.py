@@ -1,0 +1,162 @@
+"""Certificates, their checks and the published pointers, in one transaction of the store."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gatehouse.gate.attach import write_attach_file
+from gatehouse.gate.results import CERTIFYING, GateReport, TableResult
+from gatehouse.gate.subject import Subject
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import Certificate, CertificateCheck, PublishedVersion
+
+log = logging.getLogger(__name__)
+
+_PUBLISH_LOCK = 7_261_903_114
+
+
+def publish(settings: Settings, report: GateReport, subject: Subject) -> GateReport:
+    """Record the report, and move the pointer of each certified table.
+
+    A pointer never goes to an older snapshot: a gate that ends late publishes nothing that a
+    newer one has passed by. A table that fails on the very snapshot that is on show goes back
+    to its certified version before.
+    """
+    expires_at = report.checked_at + timedelta(days=settings.certificate_days)
+    tables = []
+    with open_store(settings).begin() as session:
+        _alone(session)
+        for each in report.tables:
+            certificate = _certificate(each, report, subject, expires_at)
+            session.add(certificate)
+            session.flush()
+            moved = (
+                _move(session, certificate)
+                if each.is_certified
+                else _withdraw(session, certificate)
+            )
+            tables.append(
+                replace(
+                    each,
+                    certificate_id=certificate.certificate_id,
+                    is_published=moved and each.is_certified,
+                )
+            )
+    write_attach_file(settings)
+    return replace(report, tables=tuple(tables))
+
+
+def previous_figures(settings: Settings) -> dict[str, dict[str, float]]:
+    """Figures of the version on show, by table, for expectations that compare with it."""
+    query = sa.select(PublishedVersion.table_name, Certificate.row_count).join(
+        Certificate, Certificate.certificate_id == PublishedVersion.certificate_id
+    )
+    with open_store(settings, read_only=True).begin() as session:
+        return {table: {"row_count": float(rows)} for table, rows in session.execute(query)}
+
+
+def _alone(session: Session) -> None:
+    """Two gates must not read the same pointer and both move it."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": _PUBLISH_LOCK})
+
+
+def _certificate(
+    each: TableResult, report: GateReport, subject: Subject, expires_at: datetime
+) -> Certificate:
+    return Certificate(
+        certificate_id=str(uuid.uuid4()),
+        table_name=each.table,
+        snapshot_id=report.snapshot_id,
+        build_id=subject.build_id,
+        interval_start_at=subject.interval_start_at,
+        interval_end_at=subject.interval_end_at,
+        suite_version=each.suite_version,
+        result=each.result,
+        severities=each.severities(),
+        held_by=list(each.held_by),
+        row_count=each.row_count,
+        message=each.message,
+        duration_seconds=each.seconds,
+        checked_at=report.checked_at,
+        expires_at=expires_at,
+        checks=[
+            CertificateCheck(
+                position=position,
+                tool=check.tool,
+                name=check.name[:500],
+                column_name=check.column,
+                severity=check.severity,
+                result=check.result,
+                reason=check.reason,
+                owner=check.owner,
+                observed=dict(check.observed),
+            )
+            for position, check in enumerate(each.checks)
+        ],
+    )
+
+
+def _move(session: Session, certificate: Certificate) -> bool:
+    shown = session.get(PublishedVersion, certificate.table_name)
+    if shown is None:
+        shown = PublishedVersion(table_name=certificate.table_name)
+        session.add(shown)
+    elif shown.snapshot_id > certificate.snapshot_id:
+        return False
+    shown.certificate_id = certificate.certificate_id
+    shown.snapshot_id = certificate.snapshot_id
+    shown.published_at = certificate.checked_at
+    return True
+
+
+def _withdraw(session: Session, certificate: Certificate) -> bool:
+    """Take a version off show that has now failed; what could not be checked stays."""
+    shown = session.get(PublishedVersion, certificate.table_name)
+    if (
+        certificate.result != "failed"
+        or shown is None
+        or shown.snapshot_id != certificate.snapshot_id
+    ):
+        return False
+    before = session.scalars(
+        sa.select(Certificate)
+        .where(
+            Certificate.table_name == certificate.table_name,
+            Certificate.snapshot_id < certificate.snapshot_id,
+            Certificate.result.in_(CERTIFYING),
+            # What has expired may be gone from the lake.
+            Certificate.expires_at > certificate.checked_at,
+        )
+        .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
+    )
+    good = next((each for each in before if not _has_failed_since(session, each)), None)
+    log.warning(
+        "%s: snapshot %d was on show and has failed now; readers go back to %s",
+        certificate.table_name,
+        certificate.snapshot_id,
+        good.snapshot_id if good else "nothing",
+    )
+    if good is None:
+        session.delete(shown)
+    else:
+        shown.certificate_id, shown.snapshot_id = good.certificate_id, good.snapshot_id
+        shown.published_at = certificate.checked_at
+    return True
+
+
+def _has_failed_since(session: Session, good: Certificate) -> bool:
+    later = sa.select(Certificate.certificate_id).where(
+        Certificate.table_name == good.table_name,
+        Certificate.snapshot_id == good.snapshot_id,
+        Certificate.checked_at > good.checked_at,
+        Certificate.result == "failed",
+    )
+    return session.scalar(later.limit(1)) is not None

@@ -1,0 +1,222 @@
+"""One run of the gate: every core table of one pinned snapshot, in one process."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import duckdb
+
+from gatehouse.errors import GatehouseError
+from gatehouse.gate.dbt_checks import not_run, run_dbt_tests
+from gatehouse.gate.expectations import GxRunner, telling
+from gatehouse.gate.lineage import CoreTable, core_tables
+from gatehouse.gate.publish import previous_figures, publish
+from gatehouse.gate.results import (
+    CheckResult,
+    GateReport,
+    Outcome,
+    TableResult,
+    decide,
+    hold_downstream,
+)
+from gatehouse.gate.rows import Rows, count_rows
+from gatehouse.gate.subject import Subject, choose_subject
+from gatehouse.gate.suites import Expectation, Suite, load_suite
+from gatehouse.gate.versions import suite_version
+from gatehouse.lake import Lake
+from gatehouse.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def run_gate(
+    settings: Settings,
+    *,
+    snapshot_id: int | None = None,
+    build_id: str | None = None,
+    tables: Iterable[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> GateReport:
+    """Check the core tables of one snapshot and publish those that hold.
+
+    What is checked is what is certified: the snapshot is pinned for all checks. A table that
+    fails keeps its certified version before, and holds the core tables made from it.
+
+    Args:
+        settings: where everything is.
+        snapshot_id: default: what the build left.
+        build_id: default: the newest finished build, or the one that left ``snapshot_id``.
+        tables: core tables; those they are made from are checked with them. Default all.
+        progress: called with a line per table.
+
+    Returns:
+        The report. A failed table is in it, not raised: see `GateReport.raise_for_failure`.
+
+    Raises:
+        GatehouseError: there is nothing to check, or no such table or snapshot.
+    """
+    started = time.monotonic()
+    chosen = _choose(core_tables(settings), tables)
+    subject = choose_subject(settings, snapshot_id, build_id)
+    run = _Run(settings, subject, chosen)
+    with _pinned(settings, subject.snapshot_id) as connection:
+        results = run.check(connection, progress or (lambda _line: None))
+    upstream = {table.table: table.upstream for table in chosen}
+    report = GateReport(
+        snapshot_id=subject.snapshot_id,
+        build_id=subject.build_id,
+        checked_at=datetime.now(UTC),
+        tables=tuple(hold_downstream(results, upstream).values()),
+        seconds={},
+    )
+    report = publish(settings, report, subject)
+    run.seconds["total"] = time.monotonic() - started
+    for each in report.tables:
+        if not each.is_certified:
+            log.warning(
+                "%s is held at snapshot %d: %s", each.table, report.snapshot_id, each.message
+            )
+    return replace(report, seconds={name: round(s, 3) for name, s in run.seconds.items()})
+
+
+def _choose(known: Mapping[str, CoreTable], names: Iterable[str] | None) -> list[CoreTable]:
+    if not known:
+        raise GatehouseError(
+            "The dbt project defines no core table.", next_step="see dbt_project/models/core"
+        )
+    if names is None:
+        return list(known.values())
+    wanted: set[str] = set()
+    for name in names:
+        if name not in known:
+            raise GatehouseError(
+                f"There is no core table {name}.", next_step=f"choose of: {', '.join(known)}"
+            )
+        # A table is only as good as what it is made from.
+        wanted |= {name, *known[name].upstream}
+    return [table for name, table in known.items() if name in wanted]
+
+
+@contextmanager
+def _pinned(settings: Settings, snapshot_id: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = Lake(settings).pinned(snapshot_id)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@dataclass
+class _Run:
+    """The checks of one run, with the time they take."""
+
+    settings: Settings
+    subject: Subject
+    tables: list[CoreTable]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def check(
+        self, connection: duckdb.DuckDBPyConnection, progress: Callable[[str], None]
+    ) -> dict[str, TableResult]:
+        """Each table by its own checks."""
+        started = time.monotonic()
+        by_dbt = self._dbt()
+        self.seconds["dbt_tests"] = time.monotonic() - started
+        started = time.monotonic()
+        gx = GxRunner(connection)
+        self.seconds["gx_start"] = time.monotonic() - started
+        figures = previous_figures(self.settings)
+        results = {}
+        for table in self.tables:
+            started = time.monotonic()
+            checks, dbt_seconds = by_dbt[table.table]
+            result = self._table(table, connection, gx, checks, figures.get(table.table, {}))
+            own = time.monotonic() - started
+            self.seconds["gx"] = self.seconds.get("gx", 0.0) + own
+            results[table.table] = replace(result, seconds=round(own + dbt_seconds, 3))
+            progress(f"{table.table}: {result.result} {result.message}".rstrip())
+        return results
+
+    def _dbt(self) -> dict[str, tuple[list[CheckResult], float]]:
+        try:
+            return run_dbt_tests(self.settings, self.subject.snapshot_id, self.tables)
+        except GatehouseError as error:
+            log.warning("dbt tests could not run: %s", error)
+            reason = telling(error.message)
+            return {table.table: (not_run(table, reason), 0.0) for table in self.tables}
+
+    def _table(
+        self,
+        table: CoreTable,
+        connection: duckdb.DuckDBPyConnection,
+        gx: GxRunner,
+        dbt_checks: list[CheckResult],
+        previous: Mapping[str, float],
+    ) -> TableResult:
+        blank = TableResult(table.table, "could_not_check", checks=tuple(dbt_checks))
+        unbuilt = [node for node in table.nodes if node in self.subject.unbuilt]
+        if unbuilt:
+            name = unbuilt[0].rpartition(".")[2]
+            return replace(
+                blank, message=f"{name} was not built; an older state is in the snapshot"
+            )
+        try:
+            suite = load_suite(self.settings.core_suites, table.table, table.columns)
+            rows = count_rows(connection, table.table, suite.empty, previous)
+        except GatehouseError as error:
+            return replace(blank, message=error.message)
+        except duckdb.Error as error:
+            return replace(blank, message=telling(str(error)))
+        checks = [
+            rows.check,
+            *self._gx(gx, suite, rows, previous),
+            *_unless_empty(dbt_checks, rows),
+        ]
+        result, message = decide(checks, rows.count)
+        return TableResult(
+            table=table.table,
+            result=result,
+            checks=tuple(checks),
+            row_count=rows.count,
+            message=message,
+            suite_version=suite_version(suite, table),
+        )
+
+    def _gx(
+        self, gx: GxRunner, suite: Suite, rows: Rows, previous: Mapping[str, float]
+    ) -> list[CheckResult]:
+        if rows.count == 0:
+            return [_blank(each, "no_data", {}) for each in suite.expectations]
+        try:
+            return gx.run(suite, previous)
+        except GatehouseError as error:
+            observed = {"error": error.message}
+        except Exception as error:  # GX raises anything; it says nothing about the data
+            log.warning("%s: the suite could not run (%s)", suite.table, type(error).__name__)
+            observed = {"error": telling(str(error))}
+        return [_blank(each, "could_not_check", observed) for each in suite.expectations]
+
+
+def _blank(each: Expectation, outcome: Outcome, observed: Mapping[str, object]) -> CheckResult:
+    return CheckResult(
+        tool="gx",
+        name=each.title,
+        severity=each.severity,
+        result=outcome,
+        column=next(iter(each.columns), None),
+        reason=each.meta.reason,
+        owner=each.meta.owner,
+        observed=observed,
+    )
+
+
+def _unless_empty(checks: list[CheckResult], rows: Rows) -> list[CheckResult]:
+    """On an empty table every dbt test passes; that is no finding."""
+    if rows.count:
+        return checks
+    return [replace(each, result="no_data") if each.result == "passed" else each for each in checks]

@@ -1,0 +1,100 @@
+"""Which snapshot is to be checked, and what is known of the build that made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gatehouse.errors import GatehouseError
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import BuildNode, BuildRun
+
+_FAILED = ("error", "skipped", "fail", "runtime error", "running")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A snapshot to check.
+
+    Attributes:
+        unbuilt: dbt ids of models whose newest run, up to that build, did not succeed: the
+            snapshot holds an older state of them.
+    """
+
+    snapshot_id: int
+    build_id: str | None = None
+    interval_start_at: datetime | None = None
+    interval_end_at: datetime | None = None
+    unbuilt: frozenset[str] = frozenset()
+
+
+def choose_subject(settings: Settings, snapshot_id: int | None, build_id: str | None) -> Subject:
+    """The snapshot to check.
+
+    By default that of the newest finished build, not the newest snapshot: in the middle of a
+    build the newest snapshot is half of two states.
+
+    Raises:
+        GatehouseError: nothing has been built, or there is no such build.
+    """
+    with open_store(settings, read_only=True).begin() as session:
+        build = _build(session, snapshot_id, build_id)
+        if build is None:
+            if snapshot_id is not None:
+                return Subject(snapshot_id)
+            raise GatehouseError("Nothing has been built yet.", next_step="gatehouse build")
+        chosen = build.snapshot_id if snapshot_id is None else snapshot_id
+        if chosen is None:
+            raise GatehouseError(
+                f"Build {build.build_id} left no snapshot.", next_step="gatehouse builds"
+            )
+        return Subject(
+            snapshot_id=chosen,
+            build_id=build.build_id,
+            interval_start_at=build.interval_start_at,
+            interval_end_at=build.interval_end_at,
+            unbuilt=_unbuilt(session, build),
+        )
+
+
+def _build(session: Session, snapshot_id: int | None, build_id: str | None) -> BuildRun | None:
+    if build_id is not None:
+        found = session.get(BuildRun, build_id)
+        if found is None:
+            raise GatehouseError(f"There is no build {build_id}.", next_step="gatehouse builds")
+        return found
+    query = sa.select(BuildRun).where(BuildRun.snapshot_id.is_not(None))
+    if snapshot_id is not None:
+        query = query.where(BuildRun.snapshot_id == snapshot_id)
+    return session.scalars(query.order_by(BuildRun.started_at.desc()).limit(1)).first()
+
+
+def _unbuilt(session: Session, build: BuildRun) -> frozenset[str]:
+    """Models whose newest run failed; a partial build says nothing of the others."""
+    earlier = (
+        sa.select(BuildNode.unique_id, sa.func.max(BuildRun.started_at).label("started_at"))
+        .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
+        .where(
+            BuildRun.started_at <= build.started_at,
+            BuildNode.resource_type.in_(("model", "seed")),
+        )
+        .group_by(BuildNode.unique_id)
+        .subquery()
+    )
+    query = (
+        sa.select(BuildNode.unique_id)
+        .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
+        .join(
+            earlier,
+            sa.and_(
+                earlier.c.unique_id == BuildNode.unique_id,
+                earlier.c.started_at == BuildRun.started_at,
+            ),
+        )
+        .where(BuildNode.status.in_(_FAILED))
+    )
+    return frozenset(session.scalars(query))

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from tests.gate.conftest import House
+
+from gatehouse.errors import GatehouseError
+from gatehouse.gate import certified_versions, open_certified, run_gate
+from gatehouse.gate.results import GateReport, TableResult
+from gatehouse.store import open_store
+from gatehouse.store.models import BuildNode, Certificate
+
+
+def _by_name(report: GateReport) -> dict[str, TableResult]:
+    return {each.table: each for each in report.tables}
+
+
+def _outcomes(report: GateReport) -> dict[str, str]:
+    return {each.table: each.result for each in report.tables}
+
+
+def test_tables_that_hold_are_certified_and_readable(house: House) -> None:
+    snapshot = house.fill()
+    house.built(snapshot)
+    report = run_gate(house.settings)
+    assert _outcomes(report) == {"dim_c": "passed", "fct_a": "passed", "fct_b": "passed"}
+    assert report.snapshot_id == snapshot
+    assert report.build_id == "b1"
+    shown = certified_versions(house.settings)
+    assert {name: each.snapshot_id for name, each in shown.items()} == dict.fromkeys(
+        ("dim_c", "fct_a", "fct_b"), snapshot
+    )
+    with open_certified(house.settings) as connection:
+        assert connection.execute("select count(*) from fct_b").fetchall() == [(100,)]
+    with open_store(house.settings)() as session:
+        certificate = session.get_one(Certificate, shown["fct_b"].certificate_id)
+        # 1 of the gate, 2 of the suite, 3 of dbt.
+        assert [check.tool for check in certificate.checks] == ["gate", *["gx"] * 2, *["dbt"] * 3]
+        assert {check.result for check in certificate.checks} == {"passed"}
+        assert certificate.interval_end_at is not None
+        assert certificate.severities["critical"] == {"passed": 4}
+
+
+_FAULTS = {
+    "duplicate key": ("insert into lake.core.fct_a select * from lake.core.fct_a limit 1", "dbt"),
+    "null key": ("insert into lake.core.fct_a values (null, 0.5, date '2024-01-01')", "dbt"),
+    "out of range": ("update lake.core.fct_a set score = 1.5 where key = 'k1'", "gx"),
+    "empty": ("delete from lake.core.fct_a", "gate"),
+}
+
+
+@pytest.mark.parametrize(("fault", "tool"), _FAULTS.values(), ids=_FAULTS)
+def test_a_planted_fault_fails_its_table_and_holds_what_is_made_from_it(
+    house: House, fault: str, tool: str
+) -> None:
+    good = house.fill()
+    run_gate(house.settings, snapshot_id=good)
+    bad = house.sql(fault, "insert into lake.core.dim_c values ('new', 0.1, date '2024-01-01')")
+    report = run_gate(house.settings, snapshot_id=bad)
+    found = _by_name(report)
+    assert found["fct_a"].result == "failed"
+    assert found["fct_a"].held_by == ()
+    failed = [check for check in found["fct_a"].checks if check.result == "failed"]
+    assert [check.tool for check in failed] == [tool]
+    assert found["fct_b"].result == "failed"
+    assert found["fct_b"].held_by == ("fct_a",)
+    assert found["dim_c"].is_certified
+    shown = certified_versions(house.settings)
+    assert (shown["fct_a"].snapshot_id, shown["fct_b"].snapshot_id) == (good, good)
+    assert shown["dim_c"].snapshot_id == bad
+    with open_certified(house.settings) as connection:
+        rows = connection.execute("select count(*), max(score) from fct_a").fetchone()
+        assert rows == (100, 0.99)
+
+
+def test_an_orphan_is_a_warning_where_its_test_says_so(house: House) -> None:
+    snapshot = house.fill()
+    snapshot = house.sql("delete from lake.core.dim_c where key = 'k7'")
+    found = _by_name(run_gate(house.settings, snapshot_id=snapshot))["fct_b"]
+    assert found.is_certified
+    warned = [check for check in found.checks if check.result == "failed"]
+    assert [(check.severity, dict(check.observed)) for check in warned] == [
+        ("warning", {"failing_rows": 1})
+    ]
+
+
+def _data_files(house: House, table: str) -> list[Path]:
+    return sorted((house.settings.data_path / "core" / table).rglob("*.parquet"))
+
+
+def test_a_lost_data_file_is_neither_passed_nor_failed(house: House) -> None:
+    good = house.fill(5000)
+    run_gate(house.settings, snapshot_id=good)
+    bad = house.sql("create or replace table lake.core.fct_a as select * from lake.raw.a")
+    newest = max(_data_files(house, "fct_a"), key=lambda path: path.stat().st_mtime_ns)
+    newest.unlink()
+    found = _by_name(run_gate(house.settings, snapshot_id=bad))
+    assert found["fct_a"].result == "could_not_check"
+    assert found["fct_b"].result == "could_not_check"
+    assert found["fct_b"].held_by == ("fct_a",)
+    assert found["dim_c"].result == "passed"
+    critical = [c for c in found["fct_a"].checks if c.severity == "critical" and c.tool != "gate"]
+    assert {check.result for check in critical} == {"could_not_check"}
+    assert certified_versions(house.settings)["fct_a"].snapshot_id == good
+
+
+def test_no_values_of_rows_reach_the_certificate(house: House) -> None:
+    snapshot = house.fill()
+    snapshot = house.sql(
+        "update lake.core.fct_a set key = 'who@example.org', score = 7 where key = 'k1'",
+        "insert into lake.core.fct_a select * from lake.core.fct_a where score = 7",
+    )
+    run_gate(house.settings, snapshot_id=snapshot)
+    with open_store(house.settings)() as session:
+        for certificate in session.scalars(select(Certificate)):
+            text = repr([(c.name, c.observed, c.reason) for c in certificate.checks])
+            assert "who@" not in text + certificate.message
+
+
+def test_a_table_that_was_never_built_could_not_be_checked(house: House) -> None:
+    house.fill()
+    snapshot = house.sql("drop table lake.core.dim_c")
+    found = _by_name(run_gate(house.settings, snapshot_id=snapshot))
+    assert found["dim_c"].result == "could_not_check"
+    assert "never built" in found["dim_c"].message
+    assert found["fct_a"].is_certified
+
+
+def test_a_model_that_failed_to_build_holds_its_tables(house: House) -> None:
+    snapshot = house.fill()
+    house.built(snapshot)
+    node = BuildNode(
+        build_id="b1",
+        unique_id="model.gatehouse.int_a",
+        name="int_a",
+        resource_type="model",
+        status="error",
+    )
+    with open_store(house.settings).begin() as session:
+        session.add(node)
+    found = _by_name(run_gate(house.settings))
+    assert found["fct_b"].result == "could_not_check"
+    assert "int_a was not built" in found["fct_b"].message
+    assert found["fct_a"].is_certified
+
+
+def test_an_empty_table_with_empty_inputs_is_no_data_and_readable(house: House) -> None:
+    house.fill()
+    snapshot = house.sql("delete from lake.core.dim_c", "delete from lake.raw.c")
+    empty = {"when": "inputs_empty", "inputs": ["c"], "reason": "no c may have come yet"}
+    house.suite("dim_c", empty=empty)
+    found = _by_name(run_gate(house.settings, snapshot_id=snapshot))["dim_c"]
+    assert found.result == "no_data"
+    assert found.is_certified
+    assert {check.result for check in found.checks} == {"no_data"}
+    assert certified_versions(house.settings)["dim_c"].result == "no_data"
+    with open_certified(house.settings) as connection:
+        assert connection.execute("select count(*) from dim_c").fetchall() == [(0,)]
+
+
+def test_an_empty_table_with_rows_in_its_inputs_fails(house: House) -> None:
+    house.fill()
+    snapshot = house.sql("delete from lake.core.dim_c")
+    empty = {"when": "inputs_empty", "inputs": ["c"], "reason": "no c may have come yet"}
+    house.suite("dim_c", empty=empty)
+    assert _outcomes(run_gate(house.settings, snapshot_id=snapshot))["dim_c"] == "failed"
+
+
+def test_a_late_gate_on_an_older_snapshot_moves_no_pointer_back(house: House) -> None:
+    older = house.fill()
+    newer = house.sql("insert into lake.core.dim_c values ('new', 0.1, date '2024-01-01')")
+    run_gate(house.settings, snapshot_id=newer)
+    report = run_gate(house.settings, snapshot_id=older)
+    assert _by_name(report)["dim_c"].is_certified
+    assert not _by_name(report)["dim_c"].is_published
+    assert certified_versions(house.settings)["dim_c"].snapshot_id == newer
+
+
+def test_a_version_on_show_that_fails_later_is_taken_off(house: House) -> None:
+    first = house.fill()
+    run_gate(house.settings, snapshot_id=first)
+    second = house.sql("update lake.core.fct_a set score = 0.995 where key = 'k1'")
+    run_gate(house.settings, snapshot_id=second)
+    stricter = [
+        {
+            "type": "expect_column_max_to_be_between",
+            "kwargs": {"column": "score", "max_value": 0.99},
+            "severity": "critical",
+            "meta": {"reason": "as was agreed later", "owner": "data"},
+        }
+    ]
+    house.suite("fct_a", expectations=stricter)
+    run_gate(house.settings, snapshot_id=second)
+    shown = certified_versions(house.settings)
+    assert (shown["fct_a"].snapshot_id, shown["fct_b"].snapshot_id) == (first, first)
+    assert shown["dim_c"].snapshot_id == second
+
+
+def test_one_table_is_checked_with_what_it_is_made_from(house: House) -> None:
+    house.fill()
+    snapshot = house.sql("update lake.core.fct_a set score = 9 where key = 'k1'")
+    report = run_gate(house.settings, snapshot_id=snapshot, tables=["fct_b"])
+    assert _outcomes(report) == {"fct_a": "failed", "fct_b": "failed"}
+    with pytest.raises(GatehouseError, match="fct_a"):
+        report.raise_for_failure()
+
+
+def test_a_wrong_suite_stops_its_table_only(house: House) -> None:
+    snapshot = house.fill()
+    house.suite("dim_c", expectations=[{"type": "expect_the_best", "severity": "critical"}])
+    found = _by_name(run_gate(house.settings, snapshot_id=snapshot))
+    assert found["dim_c"].result == "could_not_check"
+    assert "expect_the_best" in found["dim_c"].message
+    assert found["fct_a"].is_certified
+
+
+def test_a_version_may_shrink_only_so_far_against_the_one_before(house: House) -> None:
+    volume = [
+        {
+            "type": "expect_table_row_count_to_be_between",
+            "kwargs": {"min_value": {"previous": "row_count", "times": 0.5}},
+            "severity": "critical",
+            "meta": {"reason": "half of it cannot vanish", "owner": "data"},
+        }
+    ]
+    house.suite("dim_c", expectations=volume)
+    first = house.fill()
+    assert _outcomes(run_gate(house.settings, snapshot_id=first))["dim_c"] == "passed"
+    second = house.sql("delete from lake.core.dim_c where score > 0.3")
+    assert _outcomes(run_gate(house.settings, snapshot_id=second))["dim_c"] == "failed"
+
+
+def test_nothing_built_is_an_error_with_a_next_step(house: House) -> None:
+    with pytest.raises(GatehouseError, match="gatehouse build"):
+        run_gate(house.settings)
+
+
+def test_the_home_can_move_away_from_a_broken_dbt(house: House) -> None:
+    snapshot = house.fill()
+    run_gate(house.settings, snapshot_id=snapshot)
+    shutil.rmtree(house.settings.home / "dbt")
+    (house.settings.dbt_project / "profiles.yml").write_text("gatehouse: {}", "utf-8")
+    found = _by_name(run_gate(house.settings, snapshot_id=snapshot))
+    assert found["fct_a"].result == "could_not_check"
