@@ -1,0 +1,121 @@
+"""The few calls of Airflow's REST API that following a run needs."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from gatehouse.errors import GatehouseError
+from gatehouse.orchestrate.environment import base_url, password_of
+from gatehouse.settings import Settings
+
+# In data-flow order; a change here is a change of the policy tests too.
+PIPELINE = ("ingest_landing", "build_core", "detect_abuse")
+DAGS = (*PIPELINE, "maintain_lake")
+
+
+class AirflowClient:
+    """A logged-in client of one Airflow. Use it as a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._http = httpx.Client(base_url=base_url(settings), timeout=60)
+
+    def __enter__(self) -> Self:
+        credentials = {"username": "admin", "password": password_of(self._settings, "admin")}
+        reply = self._http.post("/auth/token", json=credentials)
+        self._check(reply)
+        self._http.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def known_dags(self) -> dict[str, bool]:
+        """Whether each DAG is paused, by id, of those Airflow has parsed."""
+        rows = self._get("/api/v2/dags", limit=100)["dags"]
+        return {row["dag_id"]: bool(row["is_paused"]) for row in rows}
+
+    def import_errors(self) -> list[str]:
+        """What is wrong with DAG files that could not be parsed."""
+        rows = self._get("/api/v2/importErrors")["import_errors"]
+        return [f"{row['filename']}: {row['stack_trace'].strip()}" for row in rows]
+
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run."""
+        self._check(self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}))
+
+    def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Start a run now.
+
+        Returns:
+            The run's id.
+        """
+        body = {"logical_date": None, "conf": conf}
+        reply = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+        self._check(reply)
+        return str(reply.json()["dag_run_id"])
+
+    def runs_since(self, moment: str) -> list[dict[str, Any]]:
+        """All runs queued at ``moment`` (ISO 8601) or later, the oldest first."""
+        reply = self._get(
+            "/api/v2/dags/~/dagRuns", run_after_gte=moment, order_by="run_after", limit=100
+        )
+        rows: list[dict[str, Any]] = reply["dag_runs"]
+        return rows
+
+    def has_queued_events(self, dag_id: str) -> bool:
+        """Whether there is an asset event that will start a run but has not yet."""
+        reply = self._http.get(f"/api/v2/dags/{dag_id}/assets/queuedEvents")
+        if reply.status_code == httpx.codes.NOT_FOUND:
+            return False
+        self._check(reply)
+        return bool(reply.json()["total_entries"])
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The tasks of a run."""
+        reply = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
+        rows: list[dict[str, Any]] = reply["task_instances"]
+        return rows
+
+    def log_of(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[str]:
+        """The log of one try of a task, a line each."""
+        reply = self._get(
+            f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}",
+            full_content=True,
+        )
+        lines: list[str] = []
+        for entry in reply["content"]:
+            if isinstance(entry, dict):
+                lines.append(str(entry.get("event", "")))
+                lines += _error_lines(entry.get("error_detail"))
+            else:
+                lines.append(str(entry))
+        return lines
+
+    def _get(self, path: str, **params: Any) -> dict[str, Any]:
+        reply = self._http.get(path, params=params)
+        self._check(reply)
+        data: dict[str, Any] = reply.json()
+        return data
+
+    def _check(self, reply: httpx.Response) -> None:
+        if reply.is_error:
+            raise GatehouseError(
+                f"Airflow answered {reply.status_code} to {reply.request.method} "
+                f"{reply.request.url.path}: {reply.text[:500]}",
+                next_step="see the log below GATEHOUSE_HOME/airflow.",
+            )
+
+
+def _error_lines(detail: object) -> list[str]:
+    if not isinstance(detail, list):
+        return []
+    return [f"{each.get('exc_type')}: {each.get('exc_value')}" for each in detail]

@@ -1,0 +1,109 @@
+"""``gatehouse run``, ``ui`` and ``stop``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatehouse.cli.output import JsonOption, print_json
+from gatehouse.settings import Settings
+
+# The pipeline did its work and a table is held: neither fine nor broken.
+EXIT_HELD = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.command("run")(run)
+    app.command("ui")(ui)
+    app.command("stop")(stop)
+
+
+def run(
+    data: Annotated[
+        Path | None, typer.Option(help="Landing folder to load. Default: the home's own.")
+    ] = None,
+    simulate: Annotated[
+        bool, typer.Option(help="Write simulated logs if the landing folder is empty.")
+    ] = True,
+    keep_running: Annotated[
+        bool, typer.Option("--keep-running/--stop", help="Leave Airflow running at the end.")
+    ] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the pipeline by Airflow: load, build, gate, detect; and say what came of it.
+
+    Exit code 0: all went well. 1: something broke. 3: it ran, and a table is held.
+    """
+    from gatehouse.orchestrate.pipeline import run_pipeline
+    from gatehouse.orchestrate.text import failure_of, lines_of
+
+    try:
+        report = run_pipeline(
+            Settings(),
+            data=data,
+            simulate=simulate,
+            keep_running=keep_running,
+            progress=lambda line: typer.echo(line, err=True),
+        )
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(130) from None
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        login = "" if not keep_running else _login(Settings())
+        typer.echo("\n".join(lines_of(report, login)))
+    if report.failed:
+        raise failure_of(report)
+    if report.summary.held:
+        raise typer.Exit(EXIT_HELD)
+
+
+def ui(
+    foreground: Annotated[bool, typer.Option(help="Stay until Ctrl-C, then stop Airflow.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Start the Airflow UI if it does not run, and say where it is and how to log in."""
+    from gatehouse.orchestrate.environment import USERS, airflow_home, password_of
+    from gatehouse.orchestrate.service import start, wait_until_stopped
+    from gatehouse.orchestrate.service import stop as stop_airflow
+
+    settings = Settings()
+    there = start(settings, progress=lambda line: typer.echo(line, err=True))
+    if as_json:
+        passwords = str(airflow_home(settings).passwords)
+        print_json({"url": there.url, "pid": there.pid, "passwords_file": passwords})
+    else:
+        typer.echo(f"Airflow: {there.url}  (Gatehouse: {there.url}/plugin/gatehouse)")
+        for user, role in USERS.items():
+            typer.echo(f"  {user:8} {password_of(settings, user)}  ({role})")
+        if not foreground:
+            typer.echo("Stop it: gatehouse stop")
+    if foreground:
+        try:
+            wait_until_stopped(settings)
+        except KeyboardInterrupt:
+            stop_airflow(settings)
+
+
+def stop(as_json: JsonOption = False) -> None:
+    """Stop the Airflow of this home, and every process it started."""
+    from gatehouse.orchestrate.service import stop as stop_airflow
+
+    was_running = stop_airflow(Settings())
+    if as_json:
+        print_json({"was_running": was_running})
+    else:
+        typer.echo("Airflow is stopped." if was_running else "Airflow was not running.")
+
+
+def _login(settings: Settings) -> str:
+    from gatehouse.orchestrate.environment import airflow_home, password_of
+
+    if os.environ.get("CI"):  # a log is kept longer than a terminal
+        return f"admin, password in {airflow_home(settings).passwords}"
+    return f"admin / {password_of(settings, 'admin')}"

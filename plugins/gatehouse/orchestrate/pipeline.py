@@ -1,0 +1,143 @@
+"""The whole loop by real Airflow: start it, load, follow what that sets going, sum it up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gatehouse.errors import GatehouseError
+from gatehouse.orchestrate.client import DAGS, AirflowClient
+from gatehouse.orchestrate.follow import FollowedRun, Follower
+from gatehouse.orchestrate.service import running, start, stop
+from gatehouse.orchestrate.summary import Summary, summarise
+from gatehouse.settings import Settings
+
+_PARSE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class PipelineReport:
+    """One ``gatehouse run``.
+
+    Attributes:
+        url: address of the Airflow UI.
+        simulated: rows written by the simulator, 0 if it was not asked.
+        runs: the Airflow runs, in the order they were queued.
+        summary: what they came to.
+        seconds: wall clock, with Airflow's start.
+    """
+
+    url: str
+    simulated: int
+    runs: list[FollowedRun]
+    summary: Summary
+    seconds: float
+
+    @property
+    def failed(self) -> list[FollowedRun]:
+        """Runs in which something broke; a run that only holds a table is not one."""
+        return [run for run in self.runs if run.state != "success" and not run.only_held]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain data for JSON."""
+        return {**asdict(self), "summary": self.summary.as_dict(), "ok": not self.failed}
+
+
+def run_pipeline(
+    settings: Settings,
+    *,
+    data: Path | None = None,
+    simulate: bool = True,
+    keep_running: bool = True,
+    progress: Callable[[str], None],
+) -> PipelineReport:
+    """Load a landing folder and follow it through to findings, by Airflow.
+
+    Args:
+        settings: where everything is.
+        data: landing folder to load; the one of the settings by default.
+        simulate: write simulated files if there is no ``data`` and the landing folder is empty.
+        keep_running: leave Airflow running at the end. It is stopped after an interruption if
+            it was started here.
+        progress: called with a line when something changed.
+
+    Raises:
+        GatehouseError: Airflow did not start, went away, or does not know a DAG.
+    """
+    began = time.monotonic()
+    folder = _folder(data)
+    simulated = _simulate(settings, progress) if folder is None and simulate else 0
+    was_running = running(settings) is not None
+    try:
+        there = start(settings, progress=progress)
+        # Airflow's clock and this one are the same; its `run_after` is truncated at times.
+        since = datetime.now(UTC) - timedelta(milliseconds=1)
+        with AirflowClient(settings) as client:
+            _make_ready(client, progress)
+            client.trigger("ingest_landing", {"folder": str(folder)} if folder else {})
+            runs = Follower(settings, client, progress).until_quiet(since)
+    except BaseException:
+        if not was_running:
+            progress("Stopping Airflow")
+            stop(settings)
+        raise
+    if not keep_running:
+        progress("Stopping Airflow")
+        stop(settings)
+    return PipelineReport(
+        there.url, simulated, runs, summarise(settings, since), time.monotonic() - began
+    )
+
+
+def _folder(data: Path | None) -> Path | None:
+    if data is None:
+        return None
+    folder = data.expanduser().resolve()
+    if not folder.is_dir():
+        raise GatehouseError(
+            f"{folder} is not a folder.",
+            next_step="give the folder that holds the files: make run DATA=path",
+        )
+    return folder
+
+
+def _simulate(settings: Settings, progress: Callable[[str], None]) -> int:
+    """Fill an empty landing folder, so that there is something to see."""
+    from gatehouse.simulate import run_simulation
+
+    if settings.landing.is_dir() and any(settings.landing.iterdir()):
+        return 0
+    progress(f"{settings.landing} is empty: simulating two weeks of product logs")
+    report = run_simulation(settings)
+    rows = sum(report.rows.values())
+    progress(f"  {rows:,} rows in {report.files} files, {report.seconds:.1f} s")
+    return rows
+
+
+def _make_ready(client: AirflowClient, progress: Callable[[str], None]) -> None:
+    """Wait until all DAGs are parsed, and let them run."""
+    deadline = time.monotonic() + _PARSE_SECONDS
+    known = client.known_dags()
+    if not set(DAGS) <= known.keys():
+        progress("Waiting for the DAGs to be parsed")
+    while not set(DAGS) <= known.keys():
+        errors = client.import_errors()
+        if errors:
+            raise GatehouseError(
+                f"A DAG file cannot be imported:\n{errors[0]}", next_step="mend it, run again."
+            )
+        if time.monotonic() > deadline:
+            missing = ", ".join(sorted(set(DAGS) - known.keys()))
+            raise GatehouseError(
+                f"Airflow has not parsed {missing} after {_PARSE_SECONDS:.0f} s.",
+                next_step="see airflow/airflow.log below GATEHOUSE_HOME.",
+            )
+        time.sleep(0.5)
+        known = client.known_dags()
+    for dag_id in DAGS:
+        if known[dag_id]:
+            client.unpause(dag_id)

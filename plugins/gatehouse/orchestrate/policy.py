@@ -1,0 +1,34 @@
+"""What all DAGs have in common. Imports nothing heavy: every parse of a DAG file pays for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+
+OWNER = "protection-data"
+
+# A check that could not be carried out, or a lake another process is writing, may be fine a
+# moment later. A broken mapping, model or setting is not, and retrying only delays the news.
+_RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception="gatehouse.errors.CouldNotCheckError",
+            action=RetryAction.RETRY,
+            reason="a check could not be carried out",
+        ),
+        RetryRule(
+            exception="gatehouse.errors.GatehouseError",
+            action=RetryAction.FAIL,
+            reason="needs somebody to mend it",
+        ),
+    ]
+)
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": OWNER,
+    "retries": 2,
+    "retry_delay": timedelta(seconds=20),
+    "retry_policy": _RETRY_POLICY,
+}

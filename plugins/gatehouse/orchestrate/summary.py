@@ -1,0 +1,176 @@
+"""What a run of the pipeline came to: loaded, built, certified, held, found."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gatehouse.lake import Lake
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import BuildNode, BuildRun, Certificate, DetectionRun, PublishedVersion
+
+_ROWS = ("rows_in", "rows_loaded", "rows_quarantined", "rows_repeated", "rows_left_out")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Files and rows; ``rows_in`` is the sum of the other row counts."""
+
+    files_loaded: int = 0
+    files_rejected: int = 0
+    rows_in: int = 0
+    rows_loaded: int = 0
+    rows_quarantined: int = 0
+    rows_repeated: int = 0
+    rows_left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What happened since one moment, and how things stand.
+
+    Attributes:
+        loaded: what ingest took in since then.
+        loaded_ever: what it took in at all.
+        models_built: dbt models built since then, over all builds.
+        certified: tables that readers see, with the rows of their certified version.
+        held: tables whose newest check did not pass, each with why.
+        found: new findings since then, by detection.
+        held_detections: detections that waited for a held table, each with why.
+    """
+
+    loaded: Loaded
+    loaded_ever: Loaded
+    models_built: int
+    certified: dict[str, int]
+    held: dict[str, str]
+    found: dict[str, int]
+    held_detections: dict[str, str]
+
+    @property
+    def nothing_new(self) -> bool:
+        """Whether nothing was loaded and nothing built."""
+        return not (self.loaded.files_loaded or self.loaded.files_rejected or self.models_built)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The summary as plain data for JSON."""
+        return {**asdict(self), "nothing_new": self.nothing_new}
+
+
+def summarise(settings: Settings, since: datetime) -> Summary:
+    """Read the summary from the lake's ledger and the operational store.
+
+    Args:
+        settings: where they are.
+        since: start of what counts as this run.
+    """
+    with open_store(settings)() as session:
+        held = _held(session)
+        return Summary(
+            loaded=_loaded(settings, since),
+            loaded_ever=_loaded(settings, datetime(1970, 1, 1, tzinfo=UTC)),
+            models_built=_models_built(session, since),
+            certified=_certified(session),
+            held=held,
+            found=_found(session, since),
+            held_detections=_held_detections(session, since),
+        )
+
+
+def _loaded(settings: Settings, since: datetime) -> Loaded:
+    lake = Lake(settings)
+    if not lake.exists():
+        return Loaded()
+    sums = ", ".join(f"coalesce(sum({name}) filter (status_code = 'loaded'), 0)" for name in _ROWS)
+    connection = lake.current()
+    try:
+        row = connection.execute(
+            "select count(*) filter (status_code = 'loaded'), "
+            f"count(*) filter (status_code = 'rejected'), {sums} "
+            "from lake.raw.files where ingested_at >= $1",
+            [since.astimezone(UTC).replace(tzinfo=None)],
+        ).fetchone()
+    finally:
+        connection.close()
+    return Loaded(*(int(value) for value in row or ()))
+
+
+def _models_built(session: Session, since: datetime) -> int:
+    query = (
+        sa.select(sa.func.count())
+        .select_from(BuildNode)
+        .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
+        .where(
+            BuildRun.started_at >= since,
+            BuildNode.resource_type == "model",
+            BuildNode.status == "success",
+        )
+    )
+    return session.scalar(query) or 0
+
+
+def _certified(session: Session) -> dict[str, int]:
+    query = (
+        sa.select(PublishedVersion.table_name, Certificate.row_count)
+        .join(Certificate, Certificate.certificate_id == PublishedVersion.certificate_id)
+        .order_by(PublishedVersion.table_name)
+    )
+    return dict(session.execute(query).tuples().all())
+
+
+def newest_certificates(session: Session) -> list[Certificate]:
+    """The newest certificate of each table, by table name."""
+    rank = sa.func.row_number().over(
+        partition_by=Certificate.table_name,
+        order_by=(Certificate.checked_at.desc(), Certificate.snapshot_id.desc()),
+    )
+    ranked = sa.select(Certificate.certificate_id, rank.label("rank")).subquery()
+    query = (
+        sa.select(Certificate)
+        .join(ranked, ranked.c.certificate_id == Certificate.certificate_id)
+        .where(ranked.c.rank == 1)
+        .order_by(Certificate.table_name)
+    )
+    return list(session.scalars(query))
+
+
+def why_held(certificate: Certificate) -> str:
+    """The reason in one line: the table that caused it, or the checks that failed."""
+    if certificate.held_by:
+        return f"reads {', '.join(map(str, certificate.held_by))}, which did not pass"
+    bad = [check.name for check in certificate.checks if check.result != "passed"]
+    names = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
+    return f"{certificate.result.replace('_', ' ')}: {names}" if names else certificate.result
+
+
+def _held(session: Session) -> dict[str, str]:
+    newest = newest_certificates(session)
+    return {
+        each.table_name: why_held(each)
+        for each in newest
+        if each.result in ("failed", "could_not_check")
+    }
+
+
+def _found(session: Session, since: datetime) -> dict[str, int]:
+    query = (
+        sa.select(DetectionRun.detection_id, sa.func.sum(DetectionRun.new_count))
+        .where(DetectionRun.started_at >= since)
+        .group_by(DetectionRun.detection_id)
+        .order_by(DetectionRun.detection_id)
+    )
+    return {detection: int(count or 0) for detection, count in session.execute(query)}
+
+
+def _held_detections(session: Session, since: datetime) -> dict[str, str]:
+    query = (
+        sa.select(DetectionRun.detection_id, DetectionRun.message)
+        .where(DetectionRun.started_at >= since, DetectionRun.status == "held")
+        .order_by(DetectionRun.started_at)
+    )
+    return dict(session.execute(query).tuples().all())

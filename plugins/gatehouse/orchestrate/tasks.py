@@ -1,0 +1,165 @@
+"""What the DAG tasks do: call a room, report, and say on which assets there is news.
+
+Reports go to XCom as JSON. They hold counts, names and times: never content or identifiers.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from gatehouse.cli.times import interval_of
+from gatehouse.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def ingest(params: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
+    """Load the landing folder; news on `RAW` if a row came.
+
+    Args:
+        params: ``folder`` and ``source``, each possibly None.
+        outlet_events: Airflow's accessor of the task's outlets.
+    """
+    from gatehouse.ingest import run_ingest
+    from gatehouse.orchestrate.assets import NEW_RAW, RAW
+
+    report = run_ingest(
+        Settings(), folder=params.get("folder"), source=params.get("source"), progress=log.info
+    )
+    totals = report.totals
+    log.info("%s", totals)
+    if totals["files_loaded"]:
+        outlet_events[NEW_RAW].add(RAW, extra={"load_id": report.load_id, **totals})
+    return {"load_id": report.load_id, "totals": totals, "seconds": report.seconds}
+
+
+def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the tables for the run's interval; skip the rest of a run that has nothing to do.
+
+    Raises:
+        GatehouseError: a model failed.
+        AirflowSkipException: the run was started by news that an earlier run already built.
+    """
+    from airflow.exceptions import AirflowSkipException
+
+    from gatehouse.build import run_build
+
+    run = context["dag_run"]
+    run_type = getattr(run.run_type, "value", run.run_type)
+    report = run_build(
+        Settings(),
+        interval=_interval(params, context, run_type),
+        select=params.get("select"),
+        full_refresh=bool(params.get("full_refresh")),
+        airflow_dag_id=run.dag_id,
+        airflow_run_id=run.run_id,
+        progress=log.info,
+    )
+    report.raise_for_failure()
+    if report.nothing_new and run_type in ("asset_triggered", "backfill"):
+        raise AirflowSkipException("No row was ingested in this interval.")
+    return _plain(
+        {
+            "build_id": None if report.nothing_new else report.build_id,
+            "snapshot_id": report.snapshot_id,
+            "interval": [report.interval.start, report.interval.end],
+            "models": len(report.nodes),
+            "seconds": report.seconds,
+        }
+    )
+
+
+def gate(built: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
+    """Check what `build` made; news on `CERTIFIED` if a table was published."""
+    from gatehouse.gate import run_gate
+    from gatehouse.orchestrate.assets import CERTIFIED, NEW_CERTIFIED
+
+    report = run_gate(
+        Settings(),
+        snapshot_id=built["snapshot_id"],
+        build_id=built["build_id"],
+        progress=log.info,
+    )
+    summary = _plain(report.as_dict())
+    if report.certified:
+        outlet_events[NEW_CERTIFIED].add(
+            CERTIFIED,
+            extra={
+                "snapshot_id": report.snapshot_id,
+                "certified": list(report.certified),
+                "held": list(report.held),
+            },
+        )
+    return summary
+
+
+def require_all_certified(gated: Mapping[str, Any]) -> None:
+    """Show a held table as a red task, after everything that may go on has gone on.
+
+    Raises:
+        AirflowFailException: at least one table is held; trying again would not help.
+    """
+    from airflow.exceptions import AirflowFailException
+
+    held = gated["held"]
+    for table in held:
+        log.error("held: %s", table)
+    if held:
+        raise AirflowFailException(
+            f"{len(held)} table(s) held: {', '.join(held)}. "
+            "Next: gatehouse status; what reads them waits, everything else went on."
+        )
+
+
+def detect(params: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
+    """Run the detections; news on `FINDINGS` if something new was found.
+
+    Raises:
+        GatehouseError: a detection failed; the findings of the others are kept.
+    """
+    from gatehouse.detection import run_detections
+    from gatehouse.errors import GatehouseError
+    from gatehouse.orchestrate.assets import FINDINGS, NEW_FINDINGS
+
+    report = run_detections(
+        Settings(),
+        ids=params.get("detections") or None,
+        window=interval_of(params.get("window_from") or "", params.get("window_to") or ""),
+        progress=log.info,
+    )
+    if report.new:
+        new = {each.detection_id: each.new for each in report.results if each.new}
+        outlet_events[NEW_FINDINGS].add(FINDINGS, extra={"new": new})
+    failed = [each for each in report.results if each.status == "failed"]
+    if failed:
+        raise GatehouseError(
+            f"{failed[0].detection_id} failed: {failed[0].message}",
+            next_step=f"gatehouse detect {failed[0].detection_id}",
+        )
+    return _plain(report.as_dict())
+
+
+def maintain() -> dict[str, Any]:
+    """Merge files and drop what nobody may still need."""
+    from gatehouse.lake.maintain import run_maintenance
+
+    return _plain(run_maintenance(Settings()).as_dict())
+
+
+def _interval(params: Mapping[str, Any], context: Mapping[str, Any], run_type: str) -> Any:
+    """The interval asked for; a backfill asks by its day; otherwise none: go on to now."""
+    from gatehouse.build.report import Interval
+
+    bounds = interval_of(params.get("from") or "", params.get("to") or "")
+    if bounds is None and run_type == "backfill":
+        bounds = (context["data_interval_start"], context["data_interval_end"])
+    return Interval(*bounds) if bounds else None
+
+
+def _plain(data: object) -> dict[str, Any]:
+    """``data`` with times as text, so that XCom shows it as JSON."""
+    result: dict[str, Any] = json.loads(json.dumps(data, default=str))
+    return result
