@@ -12,6 +12,7 @@ import yaml
 from tests.conftest import PROJECT
 from tests.store.factories import build_run
 
+from gatehouse.gate.lineage import core_tables
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -145,6 +146,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(PROJECT / "dbt_project" / "profiles.yml", dbt)
     (dbt / "macros").mkdir()
     shutil.copy(PROJECT / "dbt_project" / "macros" / "generate_schema_name.sql", dbt / "macros")
+    # Parsed once for all tests: what is parsed is kept by code version in the home.
+    core_tables(Settings(project=root, home=root / "parsed"))
     return root
 
 
@@ -152,7 +155,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def house(project: Path, tmp_path: Path) -> House:
     """An empty home; suites are its own."""
     own = tmp_path / "project"
-    shutil.copytree(project, own)
+    shutil.copytree(project / "dbt_project", own / "dbt_project")
+    shutil.copytree(project / "parsed", tmp_path / "home")
     (own / "expectations" / "core").mkdir(parents=True)
     home = House(Settings(project=own, home=tmp_path / "home", memory_limit="2GB"))
     for table in ("fct_a", "fct_b", "dim_c"):

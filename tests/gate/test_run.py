@@ -103,7 +103,9 @@ def test_a_lost_data_file_is_neither_passed_nor_failed(house: House) -> None:
     assert found["fct_b"].held_by == ("fct_a",)
     assert found["dim_c"].result == "passed"
     critical = [c for c in found["fct_a"].checks if c.severity == "critical" and c.tool != "gate"]
-    assert {check.result for check in critical} == {"could_not_check"}
+    # Not all: what the lake's statistics answer needs no file.
+    assert "could_not_check" in {check.result for check in critical}
+    assert "failed" not in {check.result for check in critical}
     assert certified_versions(house.settings)["fct_a"].snapshot_id == good
 
 
@@ -238,10 +240,12 @@ def test_nothing_built_is_an_error_with_a_next_step(house: House) -> None:
         run_gate(house.settings)
 
 
-def test_the_home_can_move_away_from_a_broken_dbt(house: House) -> None:
+def test_dbt_that_cannot_run_is_neither_passed_nor_failed(house: House) -> None:
     snapshot = house.fill()
-    run_gate(house.settings, snapshot_id=snapshot)
-    shutil.rmtree(house.settings.home / "dbt")
-    (house.settings.dbt_project / "profiles.yml").write_text("gatehouse: {}", "utf-8")
+    target = house.settings.home / "dbt" / "target"
+    shutil.rmtree(target)
+    target.write_text("in the way", "utf-8")
     found = _by_name(run_gate(house.settings, snapshot_id=snapshot))
     assert found["fct_a"].result == "could_not_check"
+    assert {c.result for c in found["fct_a"].checks if c.tool == "dbt"} == {"could_not_check"}
+    assert certified_versions(house.settings) == {}

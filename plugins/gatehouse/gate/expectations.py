@@ -28,8 +28,7 @@ class GxRunner:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._gx = adapted_gx()
-        # GX logs whole queries and tracebacks at error level; they are read from its results.
-        logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+        _silence()
         self._context = self._gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
         self._source = add_lake(self._context, self._connect)
@@ -86,6 +85,13 @@ class GxRunner:
                 f"{expectation.title}: Great Expectations does not take it: {_words(error)}",
                 next_step="see its type and kwargs in expectations/core",
             ) from error
+
+
+def _silence() -> None:
+    """GX logs whole queries and tracebacks; what is needed of them is in its results."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "great_expectations":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def resolve(kwargs: Mapping[str, Any], previous: Mapping[str, float]) -> dict[str, Any]:
