@@ -187,7 +187,8 @@ def _contract_rules(column: Column) -> list[Rule]:
     value = identifier("v_" + column.name)
     rules = []
     if column.is_required:
-        rules.append(Rule(column.name, "is required", f"{value} is null"))
+        missing = f"{value} is null or {value} = ''" if column.is_text else f"{value} is null"
+        rules.append(Rule(column.name, "is required", missing))
     if column.is_text:
         rules.append(Rule(column.name, "contains a NUL byte", f"contains({value}, chr(0))"))
     if column.is_time:

@@ -6,7 +6,7 @@ fields. ``defect`` says why a row could not be cut into fields; such a row has n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 
 from gatehouse.ingest.contracts import Contract
 from gatehouse.ingest.layout import Layout
@@ -81,33 +81,40 @@ def _text(mapping: SourceMapping, layout: Layout, names: list[str]) -> str:
 
 
 def _json(mapping: SourceMapping, layout: Layout, names: list[str]) -> str:
-    paths = ", ".join(literal(_json_path(mapping.format.fields, name)) for name in names)
-    fields = "".join(
-        f", case when _defect is null then parts[{index}] end as {identifier(name)}"
-        for index, name in enumerate(names, 1)
-    )
-    known = ", ".join(literal(name) for name in names)
+    paths = mapping.format.fields
+    nested = [name for name in names if name in paths]
+    plain = [name for name in names if name not in paths]
+    structure = literal(json.dumps(dict.fromkeys(plain, "VARCHAR")))
+    listed = ", ".join(literal(paths[name]) for name in nested)
+    fields = [f"top.{identifier(name)} as {identifier(name)}" for name in plain]
+    fields += [f"deep[{index}] as {identifier(name)}" for index, name in enumerate(nested, 1)]
+    deep = f"json_extract_string(line, [{listed}])" if nested else "null"
+    # What is not a JSON object was marked before (see reading.mark_json), so nothing throws.
+    return f"""
+        select ordinal, row_number, line as _line, defect, {", ".join(fields)}
+        from (select *,
+            case when defect is null then json_transform(line, {structure}) end as top,
+            case when defect is null then {deep} end as deep
+            from lines where line <> '')"""
+
+
+def json_defect_sql(mapping: SourceMapping, contract: Contract) -> str:
+    """Why a line of JSON is refused: SQL over ``is_object`` and ``keys``, null where it is not.
+
+    ``keys`` is null where the line is not JSON.
+    """
+    known = ", ".join(literal(name) for name in mapping.raw_fields(contract))
     extra = (
         f"when not list_has_all([{known}], keys) then 'has a key that the contract does not'"
         if mapping.columns == "same"
         else ""
     )
-    return f"""
-        select ordinal, row_number, line as _line, _defect as defect{fields}
-        from (select *, case when defect is not null then defect
-                when parts is null then 'not valid JSON'
-                when not starts_with(ltrim(line), '{{') then 'not a JSON object'
-                when len(keys) <> len(list_distinct(keys)) then 'has the same JSON key twice'
-                {extra} end as _defect
-            from (select *,
-                case when defect is null
-                    then try(json_extract_string(line, [{paths}])) end as parts,
-                case when defect is null then try(json_keys(line)) end as keys
-                from lines where line <> ''))"""
-
-
-def _json_path(paths: Mapping[str, str], name: str) -> str:
-    return paths.get(name, f'$."{name}"')
+    return (
+        "case when keys is null then 'not valid JSON' "
+        "when not is_object then 'not a JSON object' "
+        "when len(keys) <> len(list_distinct(keys)) then 'has the same JSON key twice' "
+        f"{extra} end"
+    )
 
 
 def _csv(mapping: SourceMapping, layout: Layout, names: list[str]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gatehouse.ingest.batch import Source
 from gatehouse.ingest.discovery import Candidate
 from gatehouse.ingest.writing import Load
+from gatehouse.lake.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,8 +58,7 @@ def write_rejections(
         (row[0], row[1], row[2])
         for row in connection.execute(
             "select file_id, mapping_hash, reason from lake.raw.files "
-            "where source_id = ? and status_code = 'rejected'",
-            [source.id],
+            f"where source_id = {literal(source.id)} and status_code = 'rejected'"
         ).fetchall()
     }
     rows = [

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -236,10 +236,5 @@ def _batches(items: _Batch) -> Iterator[_Batch]:
 
 def _reason(error: Exception) -> str:
     """An error's first line without the values it quotes: content stays out of logs."""
-    import re
-
     first = str(error).strip().split("\n")[0]
     return re.sub(r"\"[^\"]*\"|'[^']*'", "…", first)[:200]
-
-
-__all__ = ["Loader", "Path", "transaction"]

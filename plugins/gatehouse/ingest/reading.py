@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatehouse.ingest.batch import BatchFile, Source
+from gatehouse.ingest.fields import json_defect_sql, record_pattern
 from gatehouse.ingest.layout import Layout
 from gatehouse.lake.sql import literal
 
@@ -32,7 +33,32 @@ def read_rows(
     broken = _read_lines(connection, source, files)
     if layout.kind == "csv" and not broken:
         _join_quoted_lines(connection, source.mapping.format.delimiter)
+    if layout.kind == "jsonl" and not broken:
+        mark_json(connection, source)
     return broken
+
+
+def mark_json(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """Mark lines that are no JSON object, or whose keys are refused.
+
+    A key twice has no one meaning; where names must be equal, one more is a misspelt one. A
+    file has few different lists of keys, so the lists are judged, not the lines.
+    """
+    defect = json_defect_sql(source.mapping, source.contract)
+    parsed = (
+        "select *, case when defect is null and json_valid(line) then json_keys(line) end as keys, "
+        "starts_with(ltrim(line), '{') as is_object from lines where line <> ''"
+    )
+    row = connection.execute(
+        "select count(*) from (select any_value(keys) as keys, is_object "
+        f"from ({parsed}) where defect is null group by hash(keys), is_object) "
+        f"where {defect} is not null"
+    ).fetchone()
+    if row and row[0]:
+        connection.execute(
+            "create or replace temp table lines as select ordinal, row_number, line, "
+            f"coalesce(defect, {defect}) as defect from ({parsed})"
+        )
 
 
 def _read_lines(
@@ -79,8 +105,6 @@ def _join_quoted_lines(connection: duckdb.DuckDBPyConnection, delimiter: str) ->
     quote, or makes a record of several lines that is none, is taken a line a record instead:
     one stray quote must not swallow what follows it.
     """
-    from gatehouse.ingest.fields import record_pattern
-
     record = literal(record_pattern(delimiter))
     row = connection.execute(
         "select count(*) from lines where contains(line, '\"') "

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from gatehouse.errors import GatehouseError
 from gatehouse.ingest.batch import Source, prepare_session
 from gatehouse.ingest.contracts import load_contracts
-from gatehouse.ingest.discovery import Candidate, Found, find_files
+from gatehouse.ingest.discovery import Found, find_files
 from gatehouse.ingest.loader import Loader
 from gatehouse.ingest.mapping import SourceMapping, load_mappings
 from gatehouse.ingest.report import FileReport, IngestReport
@@ -113,6 +113,3 @@ def _note_others(report: IngestReport, found: Found, *, skip_unmatched: bool) ->
         FileReport(mapping.source, path, "waiting", "is still being written")
         for mapping, path in found.waiting
     ]
-
-
-__all__ = ["Candidate", "run_ingest"]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Look-ups go by stretches of days; more of them would cost more than they save.
 _MAX_RANGES = 16
+_MAX_RUNS = 16
 COUNTS = ("rows_in", "rows_loaded", "rows_quarantined", "rows_repeated", "rows_left_out")
 
 
@@ -71,16 +72,18 @@ def _find_present(connection: duckdb.DuckDBPyConnection, source: Source) -> None
     """
     table = f"lake.raw.{identifier(source.contract.name)}"
     time = identifier(source.contract.time_column)
-    connection.execute("create or replace temp table present (row_hash varchar, times bigint)")
     wanted = f"select row_hash from judged where outcome = {OK}"
-    for start, end in _day_ranges(connection, time):
-        connection.execute(
-            f"insert into present select row_hash, count(*) from {table} "
-            f"where source_id = {literal(source.id)} "
-            f"and {time} >= {literal(str(start))}::date "
-            f"and {time} < {literal(str(end))}::date + interval 1 day "
-            f"and row_hash in ({wanted}) group by row_hash"
-        )
+    parts = [
+        f"select row_hash, count(*) as times from {table} "
+        f"where source_id = {literal(source.id)} "
+        f"and {time} >= {literal(start)}::date and {time} < {literal(end)}::date + interval 1 day "
+        f"and row_hash in ({wanted}) group by row_hash"
+        for start, end in _day_ranges(connection, time)
+    ]
+    nothing = "select null::varchar as row_hash, 0::bigint as times where false"
+    connection.execute(
+        f"create or replace temp table present as {' union all '.join(parts) or nothing}"
+    )
 
 
 def _day_ranges(connection: duckdb.DuckDBPyConnection, time: str) -> list[tuple[str, str]]:
@@ -136,11 +139,18 @@ def write_rows(connection: duckdb.DuckDBPyConnection, source: Source, load: Load
     }
     values += [lineage.get(name, identifier(name)) for name in LINEAGE]
     names = ", ".join(identifier(name) for name in [*columns, *LINEAGE])
+    time = identifier(contract.time_column)
+    row = connection.execute(
+        f"select count(*) from (select {time} < lag({time}) over () as is_back from fresh) "
+        "where is_back"
+    ).fetchone()
+    # Logs mostly come sorted; sorting wide rows again would cost a third of the insert, and a
+    # few sorted runs prune as well as one.
+    order = f" order by {time}" if row and row[0] > _MAX_RUNS else ""
     connection.execute(
         f"insert into lake.raw.{identifier(contract.name)} ({names}) "
         f"select {', '.join(values)} from fresh "
-        "inner join batch on fresh.ordinal = batch.ordinal "
-        f"order by {identifier(contract.time_column)}, record_key"
+        f"inner join batch on fresh.ordinal = batch.ordinal{order}"
     )
 
 
