@@ -17,6 +17,10 @@
     {%- set keys = [keys] if keys is string else keys -%}
     {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
 
+    {%- if run_query("select 1 from " ~ touched ~ " limit 1").rows | length == 0 -%}
+    {#- Writing nothing still costs a round through the catalog. -#}
+    select 1
+    {%- else -%}
     delete from {{ target }} as replaced
     using (select distinct {{ keys | join(", ") }} from {{ touched }}) as touched
     where
@@ -29,4 +33,5 @@
 
     insert into {{ target }} ({{ columns }})
     select {{ columns }} from {{ arg_dict["temp_relation"] }}
+    {%- endif %}
 {%- endmacro %}

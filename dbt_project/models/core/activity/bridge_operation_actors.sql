@@ -1,3 +1,12 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace_changed",
+        unique_key="operation_actor_key",
+        on_schema_change="fail",
+    )
+}}
+
 with
 
 members as (

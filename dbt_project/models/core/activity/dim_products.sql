@@ -1,3 +1,12 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace_changed",
+        unique_key="product_code",
+        on_schema_change="fail",
+    )
+}}
+
 with
 
 products as (

@@ -1,3 +1,12 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace_changed",
+        unique_key="policy_version_key",
+        on_schema_change="fail",
+    )
+}}
+
 with
 
 policies as (

@@ -12,6 +12,8 @@
     )
 }}
 
+-- depends_on: {{ ref("int_reports__touched_reports") }}
+
 with
 
 reports as (

@@ -8,6 +8,8 @@
     )
 }}
 
+-- depends_on: {{ ref("int_reputation__touched_editions") }}
+
 with
 
 entries as (

@@ -8,7 +8,7 @@
     )
 }}
 
-{#- depends_on: {{ ref("int_risk__touched_actors") }} -#}
+-- depends_on: {{ ref("int_risk__touched_actors") }}
 
 with
 

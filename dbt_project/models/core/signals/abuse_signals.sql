@@ -12,7 +12,7 @@
     )
 }}
 
-{#- depends_on: {{ ref("int_signals__touched_actor_days") }} -#}
+-- depends_on: {{ ref("int_signals__touched_actor_days") }}
 
 with
 

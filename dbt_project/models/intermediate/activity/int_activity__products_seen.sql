@@ -1,5 +1,6 @@
 {{
     config(
+        database=target.database,
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key="product_code",

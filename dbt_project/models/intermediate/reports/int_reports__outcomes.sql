@@ -1,5 +1,7 @@
 {#- What review made of reports: the first decisive label after a report, on the same actor, policy
     and (where both name one) item. -#}
+-- depends_on: {{ ref("int_reports__touched_reporters") }}
+
 with
 
 reports as (

@@ -1,5 +1,7 @@
 {#- What a day's signals of one kind weigh. They saturate within a day, so that a thousand alike
     weigh little more than three; they fade by the half-life of their policy. -#}
+-- depends_on: {{ ref("int_risk__touched_actors") }}
+
 with
 
 signals as (

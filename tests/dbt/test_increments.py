@@ -1,0 +1,78 @@
+"""Increments, in any order of arrival, end in the tables that one full build makes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gatehouse.settings import Settings
+from tests.conftest import PROJECT
+from tests.dbt.project import Project
+from tests.dbt.rows import Row
+from tests.dbt.world import make_world
+
+NewProject = Callable[[str], Project]
+
+# Every one of these must hold rows, or equality would prove nothing about it.
+CORE_TABLES = {
+    "abuse_signals",
+    "bridge_actor_attributes",
+    "bridge_operation_actors",
+    "dim_actors",
+    "dim_operations",
+    "dim_policies",
+    "dim_products",
+    "dim_reputation",
+    "enforcement_history",
+    "fct_actor_daily",
+    "fct_appeals",
+    "fct_events",
+    "fct_findings",
+    "fct_reports",
+    "fct_review_decisions",
+    "user_risk",
+    "user_risk_history",
+}
+
+
+@pytest.fixture
+def new_project(tmp_path: Path) -> NewProject:
+    def make(name: str) -> Project:
+        return Project(Settings(project=PROJECT, home=tmp_path / name, memory_limit="2GB"))
+
+    return make
+
+
+def parts(rows: list[Row], count: int, seed: int) -> list[list[Row]]:
+    """The rows in random order, cut into ``count`` loads: late rows, and old versions after new."""
+    shuffled = list(rows)
+    random.Random(seed).shuffle(shuffled)  # noqa: S311
+    cuts = sorted(random.Random(seed + 1).sample(range(1, len(rows)), count - 1))  # noqa: S311
+    return [shuffled[a:b] for a, b in zip([0, *cuts], [*cuts, len(rows)], strict=True)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2], ids=lambda seed: f"seed_{seed}")
+def test_increments_in_any_order_equal_one_full_build(seed: int, new_project: NewProject) -> None:
+    world = make_world(seed)
+    whole = new_project("whole")
+    whole.build(0, whole.load(world))
+    expected = whole.hashes()
+    assert expected.keys() == CORE_TABLES
+    empty = [t for t, h in expected.items() if h.startswith("0-") and t != "fct_findings"]
+    assert not empty
+
+    stepwise = new_project("stepwise")
+    for rows in parts(world, 4, seed):
+        number = stepwise.load(rows)
+        stepwise.build(number, number)
+    # An old interval once more changes nothing.
+    stepwise.build(1, 1)
+    assert differing(stepwise.hashes(), expected) == []
+
+
+def differing(found: dict[str, str], expected: dict[str, str]) -> list[str]:
+    return [table for table in sorted(expected) if found.get(table) != expected[table]]
