@@ -1,8 +1,8 @@
 """The gate: what is checked is what is certified, and what is certified is what is read."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from typing import TYPE_CHECKING, Any
+from gatehouse.lazy import lazy
 
 if TYPE_CHECKING:
     from gatehouse.gate.published import Published, certified_versions, open_certified
@@ -11,19 +11,13 @@ if TYPE_CHECKING:
 
 __all__ = ["GateReport", "Published", "certified_versions", "open_certified", "run_gate"]
 
-_MODULES = {
-    "GateReport": "results",
-    "Published": "published",
-    "certified_versions": "published",
-    "open_certified": "published",
-    "run_gate": "run",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import on first use: readers need neither dbt nor Great Expectations."""
-    if name not in _MODULES:
-        raise AttributeError(name)
-    import importlib
-
-    return getattr(importlib.import_module(f"gatehouse.gate.{_MODULES[name]}"), name)
+__getattr__ = lazy(
+    __name__,
+    {
+        "GateReport": "gatehouse.gate.results",
+        "Published": "gatehouse.gate.published",
+        "certified_versions": "gatehouse.gate.published",
+        "open_certified": "gatehouse.gate.published",
+        "run_gate": "gatehouse.gate.run",
+    },
+)

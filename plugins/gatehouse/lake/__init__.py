@@ -1,5 +1,20 @@
 """The lake: one writer, readers of certified versions, readers pinned to given versions."""
 
-from gatehouse.lake.lake import CERTIFIED_SCHEMA, LAKE, SCHEMAS, Lake
+from typing import TYPE_CHECKING
+
+from gatehouse.lazy import lazy
+
+if TYPE_CHECKING:
+    from gatehouse.lake.lake import CERTIFIED_SCHEMA, LAKE, SCHEMAS, Lake
 
 __all__ = ["CERTIFIED_SCHEMA", "LAKE", "SCHEMAS", "Lake"]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "CERTIFIED_SCHEMA": "gatehouse.lake.lake",
+        "LAKE": "gatehouse.lake.lake",
+        "Lake": "gatehouse.lake.lake",
+        "SCHEMAS": "gatehouse.lake.lake",
+    },
+)
