@@ -1,0 +1,47 @@
+"""Reading certificates back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from gatehouse.errors import GatehouseError
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import Certificate
+
+
+def read_certificate(settings: Settings, table: str) -> dict[str, Any]:
+    """The newest certificate of a table, with its checks.
+
+    Raises:
+        GatehouseError: the table was never checked.
+    """
+    query = (
+        sa.select(Certificate)
+        .where(Certificate.table_name == table)
+        .order_by(Certificate.checked_at.desc(), Certificate.snapshot_id.desc())
+        .limit(1)
+    )
+    with open_store(settings, read_only=True).begin() as session:
+        found = session.scalars(query).first()
+        if found is None:
+            raise GatehouseError(
+                f"{table} has no certificate.", next_step="gatehouse status lists the core tables."
+            )
+        names = [column.key for column in sa.inspect(Certificate).column_attrs]
+        checks = [
+            {
+                "result": check.result,
+                "severity": check.severity,
+                "tool": check.tool,
+                "check": check.name,
+                "column": check.column_name,
+                "observed": check.observed,
+                "reason": check.reason,
+                "owner": check.owner,
+            }
+            for check in found.checks
+        ]
+        return {**{name: getattr(found, name) for name in names}, "checks": checks}

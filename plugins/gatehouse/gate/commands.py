@@ -1,0 +1,146 @@
+"""``gatehouse gate``, ``status``, ``tables``, ``certificate``, ``sql`` and ``actor``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gatehouse.cli.output import JsonOption, print_json, print_rows
+from gatehouse.settings import Settings
+
+AllowExpired = Annotated[
+    bool, typer.Option("--allow-expired", help="Also read tables whose certificate has expired.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    for command in (gate, status, tables, certificate, sql, actor):
+        app.command(command.__name__)(command)
+
+
+def gate(
+    snapshot: Annotated[
+        int | None, typer.Option(help="Snapshot to check; default: what the last build left.")
+    ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(help="Check this core table and those it is made from; may be repeated."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the core tables of a snapshot, and show readers those that hold.
+
+    Exits with 1 if a table is held. Readers keep its certified version before, and what is
+    made from it is held too; everything else goes on.
+    """
+    from gatehouse.gate.run import run_gate
+
+    report = run_gate(
+        Settings(),
+        snapshot_id=snapshot,
+        tables=table or None,
+        progress=None if as_json else lambda line: typer.echo(line, err=True),
+    )
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        rows = [
+            {
+                "table": each.table,
+                "result": each.result,
+                "rows": each.row_count,
+                "seconds": each.seconds,
+                "why": each.message,
+            }
+            for each in report.tables
+        ]
+        columns = ["table", "result", "rows", "seconds", "why"]
+        print_rows(f"Snapshot {report.snapshot_id}", columns, rows, empty="No core table.")
+        typer.echo(
+            f"{len(report.certified)} certified, {len(report.held)} held "
+            f"in {report.seconds['total']:.1f} s."
+        )
+    report.raise_for_failure()
+
+
+def status(as_json: JsonOption = False) -> None:
+    """Say how things stand: tables, loads, the last build, held detections."""
+    from gatehouse.gate.show import show_status
+    from gatehouse.gate.status import read_status
+
+    found = read_status(Settings())
+    if as_json:
+        print_json(found)
+    else:
+        show_status(found)
+
+
+def tables(
+    name: Annotated[str, typer.Argument(help="Show the columns of this table.")] = "",
+    allow_expired: AllowExpired = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the certified tables; or the columns of one."""
+    from gatehouse.gate.show import show_columns
+    from gatehouse.gate.tables import list_tables
+
+    found = list_tables(Settings(), allow_expired=allow_expired)
+    if as_json:
+        print_json([each for each in found if name in ("", each["table"])])
+    elif name:
+        show_columns(found, name)
+    else:
+        rows = [{**each, "columns": len(each["columns"])} for each in found]
+        columns = ["table", "rows", "columns", "snapshot_id", "description"]
+        print_rows("Certified tables", columns, rows, empty="No table is certified.")
+
+
+def certificate(
+    table: Annotated[str, typer.Argument(help="A core table.")], as_json: JsonOption = False
+) -> None:
+    """Show the newest certificate of a table and the checks behind it."""
+    from gatehouse.gate.certificate import read_certificate
+    from gatehouse.gate.show import show_certificate
+
+    found = read_certificate(Settings(), table)
+    if as_json:
+        print_json(found)
+    else:
+        show_certificate(found)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT, e.g. 'from user_risk'; - reads stdin.")],
+    limit: Annotated[int, typer.Option(min=0, help="Most rows to print; 0 for all.")] = 1000,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
+    allow_expired: AllowExpired = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the certified tables. Never waits for a build, never sees half of one."""
+    from gatehouse.gate.query import run_query
+    from gatehouse.gate.show import show_answer
+
+    text = sys.stdin.read() if query == "-" else query
+    answer = run_query(Settings(), text, limit=limit, allow_expired=allow_expired)
+    show_answer(answer, as_json=as_json, as_csv=as_csv)
+    if answer.is_cut:
+        typer.echo(f"Only the first {limit:,} rows are shown; --limit 0 shows all.", err=True)
+
+
+def actor(
+    actor_id: Annotated[str, typer.Argument(help="Id of the actor.")],
+    allow_expired: AllowExpired = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is known about one actor."""
+    from gatehouse.gate.actor import read_actor
+    from gatehouse.gate.show import show_actor
+
+    found = read_actor(Settings(), actor_id, allow_expired=allow_expired)
+    if as_json:
+        print_json(found)
+    else:
+        show_actor(found)

@@ -1,0 +1,124 @@
+"""The reports of this room for people. Values are data: nothing in them reaches the terminal."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import typer
+
+from gatehouse.cli.output import print_json, print_rows
+from gatehouse.errors import GatehouseError
+from gatehouse.gate.query import Answer
+
+# A spreadsheet runs a cell that starts with one of these.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def printable(value: Any) -> Any:
+    """``value`` with control characters made visible, so that no terminal obeys them."""
+    if isinstance(value, str):
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+    if isinstance(value, list | dict | tuple):
+        return printable(json.dumps(value, default=str, ensure_ascii=False))
+    return value
+
+
+def _print(
+    title: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, empty: str
+) -> None:
+    safe = [{name: printable(row.get(name)) for name in columns} for row in rows]
+    print_rows(title, columns, safe, empty=empty)
+
+
+def show_status(found: Mapping[str, Any]) -> None:
+    """Print `gatehouse.gate.status.read_status`."""
+    columns = ["table", "state", "certified_snapshot", "rows", "newest_check", "why"]
+    _print("Core tables", columns, found["tables"], empty="No core table.")
+    columns = ["source_id", "loaded_at", "files", "rows_loaded", "rows_quarantined"]
+    empty = "Nothing was loaded yet. Next: gatehouse ingest"
+    _print("Last loads", columns, found["loads"], empty=empty)
+    build = found["build"]
+    columns = ["build_id", "status", "snapshot_id", "started_at", "covered_to"]
+    empty = "Nothing was built yet. Next: gatehouse build"
+    _print("Last build", columns, [build] if build else [], empty=empty)
+    held = found["detections_held"]
+    _print("Detections held", ["detection", "since", "why"], held, empty="No detection is held.")
+
+
+def show_columns(tables: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Print the columns of one of `gatehouse.gate.tables.list_tables`."""
+    found = next((each for each in tables if each["table"] == name), None)
+    if found is None:
+        raise GatehouseError(
+            f"{name} is not a certified table.", next_step="gatehouse tables; gatehouse status"
+        )
+    typer.echo(f"{found['description']} {found['rows']:,} rows.\n")
+    _print(name, ["name", "type", "description"], found["columns"], empty="It has no columns.")
+
+
+def show_certificate(found: Mapping[str, Any]) -> None:
+    """Print `gatehouse.gate.certificate.read_certificate`."""
+    typer.echo(
+        f"{found['table_name']} at snapshot {found['snapshot_id']}: {found['result']}"
+        + (f", {found['message']}" if found["message"] else "")
+    )
+    typer.echo(
+        f"certificate {found['certificate_id']}, checked {found['checked_at']:%Y-%m-%d %H:%M} UTC, "
+        f"good until {found['expires_at']:%Y-%m-%d %H:%M} UTC, suite {found['suite_version']}, "
+        f"{found['row_count']:,} rows, {found['duration_seconds']:.1f} s"
+    )
+    if found["held_by"]:
+        typer.echo(f"held by {', '.join(found['held_by'])}")
+    columns = ["result", "severity", "tool", "check", "observed", "reason", "owner"]
+    _print("Checks", columns, found["checks"], empty="No check was carried out.")
+
+
+def show_answer(answer: Answer, *, as_json: bool, as_csv: bool) -> None:
+    """Print the rows of a query."""
+    if as_json:
+        print_json(answer.as_dicts())
+    elif as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(answer.columns)
+        writer.writerows([_csv_cell(value) for value in row] for row in answer.rows)
+    else:
+        names = [
+            f"{n} ({i})" if answer.columns.count(n) > 1 else n for i, n in enumerate(answer.columns)
+        ]
+        rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
+        _print("", names, rows, empty="No rows.")
+
+
+def _csv_cell(value: Any) -> Any:
+    safe = printable(value)
+    return f"'{safe}" if isinstance(safe, str) and safe.startswith(_FORMULA) else safe
+
+
+def show_actor(found: Mapping[str, Any]) -> None:
+    """Print `gatehouse.gate.actor.read_actor`."""
+    typer.echo(f"Actor {printable(found['actor_id'])}")
+    for part, rows in found.items():
+        if part in ("actor_id", "not_certified"):
+            continue
+        title = part.replace("_", " ").capitalize()
+        if rows is None:
+            typer.echo(f"{title}: not certified, so not shown.")
+        elif part == "risk" and rows:
+            _show_risk(rows[0])
+        else:
+            columns = [name for name in (rows[0] if rows else {}) if name != "actor_id"]
+            _print(title, columns, rows, empty=f"{title}: none.")
+
+
+def _show_risk(row: Mapping[str, Any]) -> None:
+    typer.echo(
+        f"Risk {row['risk_probability']:.3f} ({row['tier_code']}), as of {row['as_of_at']}, "
+        f"from {row['signal_count']:,} signals on {row['evidence_days']} days, "
+        f"model {row['model_version']}"
+    )
+    for reason in row["top_reasons"] or []:
+        typer.echo(f"  - {printable(reason)}")
