@@ -26,7 +26,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
 
 from gatehouse.orchestrate.assets import FINDINGS, NEW_CERTIFIED, RAW
@@ -42,7 +41,6 @@ def _text(title: str, description: str, **schema: Any) -> Param:
         timetable=CronTriggerTimetable("0 2 * * *", timezone="UTC", interval=timedelta(days=1)),
         assets=RAW | FINDINGS,
     ),
-    start_date=pendulum.datetime(2020, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=24),

@@ -21,7 +21,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import Param, dag, task
 
 from gatehouse.orchestrate.assets import CERTIFIED, NEW_FINDINGS
@@ -36,7 +35,6 @@ def _moment(title: str, description: str) -> Param:
 
 @dag(
     schedule=[CERTIFIED],
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=12),

@@ -21,7 +21,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
 
 from gatehouse.orchestrate.assets import LANDING, NEW_RAW
@@ -32,7 +31,6 @@ from gatehouse.orchestrate.policy import DEFAULT_ARGS
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("*/5 * * * *", timezone="UTC"), assets=[LANDING]
     ),
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=12),

@@ -16,7 +16,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
 from gatehouse.orchestrate.policy import DEFAULT_ARGS
@@ -24,7 +23,6 @@ from gatehouse.orchestrate.policy import DEFAULT_ARGS
 
 @dag(
     schedule=CronTriggerTimetable("30 3 * * *", timezone="UTC"),
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),

@@ -64,10 +64,15 @@ class AirflowClient:
         return str(reply.json()["dag_run_id"])
 
     def runs_since(self, moment: str) -> list[dict[str, Any]]:
-        """All runs queued at ``moment`` (ISO 8601) or later, the oldest first."""
-        reply = self._get(
-            "/api/v2/dags/~/dagRuns", run_after_gte=moment, order_by="run_after", limit=100
-        )
+        """All runs due at ``moment`` (ISO 8601) or later, the oldest first."""
+        return self._runs(run_after_gte=moment)
+
+    def active_runs(self) -> list[dict[str, Any]]:
+        """All runs that are queued or running, the oldest first."""
+        return self._runs(state=["queued", "running"])
+
+    def _runs(self, **filters: Any) -> list[dict[str, Any]]:
+        reply = self._get("/api/v2/dags/~/dagRuns", order_by="run_after", limit=100, **filters)
         rows: list[dict[str, Any]] = reply["dag_runs"]
         return rows
 

@@ -20,6 +20,11 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
     app.command("ui")(ui)
     app.command("stop")(stop)
+    app.command(
+        "airflow",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        add_help_option=False,
+    )(airflow)
 
 
 def run(
@@ -99,6 +104,18 @@ def stop(as_json: JsonOption = False) -> None:
         print_json({"was_running": was_running})
     else:
         typer.echo("Airflow is stopped." if was_running else "Airflow was not running.")
+
+
+def airflow(context: typer.Context) -> None:
+    """Any airflow command on this home's Airflow, e.g. `gatehouse airflow backfill create -h`."""
+    import subprocess
+    import sys
+
+    from gatehouse.orchestrate.environment import airflow_environment
+
+    command = [sys.executable, "-m", "airflow", *context.args]
+    done = subprocess.run(command, env=airflow_environment(Settings()), check=False)  # noqa: S603
+    raise typer.Exit(done.returncode)
 
 
 def _login(settings: Settings) -> str:

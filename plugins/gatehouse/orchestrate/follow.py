@@ -48,6 +48,15 @@ class FollowedRun:
         return set(self.failed_tasks) == {HELD_TASK}
 
 
+def _key(run: dict[str, Any]) -> tuple[str, str]:
+    return run["dag_id"], run["dag_run_id"]
+
+
+def _iso(moment: datetime) -> str:
+    """As Airflow writes it, so that texts compare like times."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
 class Follower:
     """Watches all runs since one moment, and says what it sees."""
 
@@ -57,7 +66,7 @@ class Follower:
         self._settings = settings
         self._client = client
         self._progress = progress
-        self._store: sessionmaker[Session] = open_store(settings)
+        self._store: sessionmaker[Session] = open_store(settings, read_only=True)
         self._seen: dict[tuple[str, str, str], str] = {}
         self._nodes: set[tuple[str, str]] = set()
 
@@ -65,7 +74,7 @@ class Follower:
         """Wait until no run is left and no asset event waits to start one.
 
         Args:
-            since: runs queued before are not looked at.
+            since: of runs due before, only those that have not ended are looked at.
 
         Returns:
             The runs, in the order they were queued.
@@ -73,18 +82,29 @@ class Follower:
         Raises:
             GatehouseError: Airflow went away meanwhile.
         """
-        moment = since.astimezone(UTC).isoformat()
+        begun = {_key(run): run["run_after"] for run in self._client.active_runs()}
+        moment = min([_iso(since), *begun.values()])
         while True:
             self._require_running()
-            # In this order: an event becomes a run in one transaction, so that an event not
-            # seen here is seen as a run below.
-            waiting = any(self._client.has_queued_events(dag_id) for dag_id in PIPELINE)
-            runs = [r for r in self._client.runs_since(moment) if r["dag_id"] in DAGS]
+            runs = [
+                run
+                for run in self._client.runs_since(moment)
+                if run["dag_id"] in DAGS and (_key(run) in begun or run["run_after"] >= _iso(since))
+            ]
             for run in runs:
                 self._show(run)
-            if runs and not waiting and all(run["state"] in _ENDED for run in runs):
+            if runs and self._is_quiet(runs):
                 return [self._ended(run) for run in runs]
             time.sleep(_POLL_SECONDS)
+
+    def _is_quiet(self, runs: list[dict[str, Any]]) -> bool:
+        """Whether all runs ended and none is about to start."""
+        if any(run["state"] not in _ENDED for run in runs):
+            return False
+        if any(self._client.has_queued_events(dag_id) for dag_id in PIPELINE):
+            return False
+        # An event becomes a run in one transaction: if none waits now, it is among these.
+        return not self._client.active_runs()
 
     def _show(self, run: dict[str, Any]) -> None:
         dag_id, run_id, state = run["dag_id"], run["dag_run_id"], run["state"]

@@ -69,7 +69,7 @@ def summarise(settings: Settings, since: datetime) -> Summary:
         settings: where they are.
         since: start of what counts as this run.
     """
-    with open_store(settings)() as session:
+    with open_store(settings, read_only=True)() as session:
         held = _held(session)
         return Summary(
             loaded=_loaded(settings, since),
@@ -139,21 +139,12 @@ def newest_certificates(session: Session) -> list[Certificate]:
     return list(session.scalars(query))
 
 
-def why_held(certificate: Certificate) -> str:
-    """The reason in one line: the table that caused it, or the checks that failed."""
-    if certificate.held_by:
-        return f"reads {', '.join(map(str, certificate.held_by))}, which did not pass"
-    bad = [check.name for check in certificate.checks if check.result != "passed"]
-    names = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
-    return f"{certificate.result.replace('_', ' ')}: {names}" if names else certificate.result
-
-
 def _held(session: Session) -> dict[str, str]:
     newest = newest_certificates(session)
     return {
-        each.table_name: why_held(each)
+        each.table_name: each.message or each.result
         for each in newest
-        if each.result in ("failed", "could_not_check")
+        if each.held_by or each.result in ("failed", "could_not_check")
     }
 
 

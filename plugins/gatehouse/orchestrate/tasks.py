@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from gatehouse.cli.times import interval_of
@@ -26,8 +27,12 @@ def ingest(params: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
     from gatehouse.ingest import run_ingest
     from gatehouse.orchestrate.assets import NEW_RAW, RAW
 
+    folder = params.get("folder")
     report = run_ingest(
-        Settings(), folder=params.get("folder"), source=params.get("source"), progress=log.info
+        Settings(),
+        folder=Path(folder) if folder else None,
+        source=params.get("source") or None,
+        progress=log.info,
     )
     totals = report.totals
     log.info("%s", totals)
@@ -52,7 +57,7 @@ def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
     report = run_build(
         Settings(),
         interval=_interval(params, context, run_type),
-        select=params.get("select"),
+        select=params.get("select") or None,
         full_refresh=bool(params.get("full_refresh")),
         airflow_dag_id=run.dag_id,
         airflow_run_id=run.run_id,
@@ -83,7 +88,17 @@ def gate(built: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
         build_id=built["build_id"],
         progress=log.info,
     )
-    summary = _plain(report.as_dict())
+    tables = [
+        {"table": each.table, "result": each.result, "message": each.message}
+        for each in report.tables
+        if not each.is_certified
+    ]
+    summary = {
+        "snapshot_id": report.snapshot_id,
+        "certified": list(report.certified),
+        "held": tables,
+        "seconds": dict(report.seconds),
+    }
     if report.certified:
         outlet_events[NEW_CERTIFIED].add(
             CERTIFIED,
@@ -105,12 +120,13 @@ def require_all_certified(gated: Mapping[str, Any]) -> None:
     from airflow.exceptions import AirflowFailException
 
     held = gated["held"]
-    for table in held:
-        log.error("held: %s", table)
+    for each in held:
+        log.error("held: %s: %s", each["table"], each["message"])
     if held:
+        names = ", ".join(each["table"] for each in held)
         raise AirflowFailException(
-            f"{len(held)} table(s) held: {', '.join(held)}. "
-            "Next: gatehouse status; what reads them waits, everything else went on."
+            f"{len(held)} table(s) held: {names}. "
+            f"Next: gatehouse certificate {held[0]['table']}; what does not read them went on."
         )
 
 

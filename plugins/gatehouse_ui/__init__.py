@@ -1,0 +1,1 @@
+"""Gatehouse's pages inside the Airflow UI."""

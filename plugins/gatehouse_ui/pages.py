@@ -1,0 +1,272 @@
+"""What the pages show: read-only looks into the operational store and the ingest ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gatehouse.orchestrate.summary import newest_certificates
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import BuildNode, BuildRun, Certificate, DetectionRun, PublishedVersion
+
+_LEDGER_ROWS = 200
+_RUNNING = ("running", "started")
+
+Content = dict[str, Any]
+
+
+def overview(settings: Settings) -> Content:
+    """Everything at a glance."""
+    with open_store(settings, read_only=True)() as session:
+        builds = session.scalars(
+            sa.select(BuildRun).order_by(BuildRun.started_at.desc()).limit(8)
+        ).all()
+        return {
+            "title": "Gatehouse",
+            "tables": _tables(session),
+            "detections": _detections(session),
+            "builds": [_build(each) for each in builds],
+            "loads": _loads(settings),
+            "live": any(each.status == "running" for each in builds),
+        }
+
+
+def airflow_run(settings: Settings, dag_id: str, run_id: str) -> Content:
+    """The build of one Airflow run. A cleared and repeated run has several: the newest counts."""
+    query = (
+        sa.select(BuildRun.build_id)
+        .where(BuildRun.airflow_run_id == run_id)
+        .order_by(BuildRun.started_at.desc())
+    )
+    if dag_id:
+        query = query.where(BuildRun.airflow_dag_id == dag_id)
+    with open_store(settings, read_only=True)() as session:
+        build_id = session.scalar(query.limit(1))
+    if build_id is None:
+        return {
+            "title": "Models and checks",
+            "missing": True,
+            "message": "This run has not built anything (yet).",
+            # A build run is looked at before its first model: keep looking.
+            "live": dag_id == "build_core",
+        }
+    return build(settings, build_id)
+
+
+def build(settings: Settings, build_id: str) -> Content:
+    """Each model of one build, and each check of the tables it left."""
+    with open_store(settings, read_only=True)() as session:
+        run = session.get(BuildRun, build_id)
+        if run is None:
+            message = f"There is no build {build_id}."
+            return {"title": "Models and checks", "missing": True, "message": message}
+        nodes = session.scalars(
+            sa.select(BuildNode)
+            .where(BuildNode.build_id == build_id)
+            .order_by(BuildNode.started_at, BuildNode.unique_id)
+        ).all()
+        certificates = session.scalars(
+            sa.select(Certificate)
+            .where(Certificate.build_id == build_id)
+            .order_by(Certificate.checked_at.desc(), Certificate.table_name)
+        ).all()
+        newest = {each.table_name: each for each in reversed(certificates)}
+        return {
+            "title": "Models and checks",
+            "build": _build(run),
+            "nodes": [_node(each) for each in nodes],
+            "node_counts": dict(Counter(each.status for each in nodes)),
+            "tables": [_certificate(newest[name], with_checks=True) for name in sorted(newest)],
+            # The gate follows the build: look on until there are certificates.
+            "live": run.status == "running" or (run.status == "succeeded" and not certificates),
+        }
+
+
+def table(settings: Settings, name: str) -> Content:
+    """One table: its newest checks and its certificates so far."""
+    with open_store(settings, read_only=True)() as session:
+        certificates = session.scalars(
+            sa.select(Certificate)
+            .where(Certificate.table_name == name)
+            .order_by(Certificate.checked_at.desc())
+            .limit(30)
+        ).all()
+        if not certificates:
+            return {"title": name, "missing": True, "message": f"No certificate of {name} yet."}
+        published = session.get(PublishedVersion, name)
+        return {
+            "title": name,
+            "newest": _certificate(certificates[0], with_checks=True),
+            "history": [_certificate(each) for each in certificates],
+            "published": published.certificate_id if published else None,
+        }
+
+
+def ingest(settings: Settings) -> Content:
+    """The newest files of the ledger. Paths and counts; content stays in the restricted schema."""
+    query = (
+        "select source_id, path, status_code, reason, rows_in, rows_loaded, rows_quarantined, "
+        "rows_repeated, rows_left_out, ingested_at from lake.raw.files "
+        f"order by ingested_at desc, path limit {_LEDGER_ROWS}"
+    )
+    return {"title": "Ingest ledger", "files": _lake_rows(settings, query), "most": _LEDGER_ROWS}
+
+
+def _loads(settings: Settings) -> list[Content]:
+    return _lake_rows(
+        settings,
+        "select source_id, count(*) filter (status_code = 'loaded') as files, "
+        "count(*) filter (status_code = 'rejected') as rejected, "
+        "coalesce(sum(rows_loaded), 0) as rows_loaded, "
+        "coalesce(sum(rows_quarantined), 0) as rows_quarantined, "
+        "coalesce(sum(rows_repeated), 0) as rows_repeated, "
+        "coalesce(sum(rows_left_out), 0) as rows_left_out, max(ingested_at) as ingested_at "
+        "from lake.raw.files group by source_id order by source_id",
+    )
+
+
+def _lake_rows(settings: Settings, query: str) -> list[Content]:
+    import duckdb  # the store's pages do not need it
+
+    from gatehouse.lake import Lake
+
+    lake = Lake(settings)
+    if not lake.exists():
+        return []
+    connection = lake.current()
+    try:
+        cursor = connection.execute(query)
+        columns = [each[0] for each in cursor.description or []]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    except duckdb.CatalogException:  # a lake that nothing was ever loaded into
+        return []
+    finally:
+        connection.close()
+
+
+def _tables(session: Session) -> list[Content]:
+    published = {each.table_name: each for each in session.scalars(sa.select(PublishedVersion))}
+    rows = []
+    for certificate in newest_certificates(session):
+        row = _certificate(certificate)
+        shown = published.get(certificate.table_name)
+        row["shown_snapshot"] = shown.snapshot_id if shown else None
+        row["shown_rows"] = shown.certificate.row_count if shown else None
+        row["shown_since"] = shown.published_at if shown else None
+        expires = shown.certificate.expires_at if shown else None
+        row["expires_at"] = expires
+        if expires is not None and expires < datetime.now(UTC):
+            row["state"] = "expired"
+        rows.append(row)
+    return rows
+
+
+def _certificate(certificate: Certificate, *, with_checks: bool = False) -> Content:
+    failed = certificate.result in ("failed", "could_not_check") or bool(certificate.held_by)
+    row = {
+        "table": certificate.table_name,
+        "certificate_id": certificate.certificate_id,
+        "result": certificate.result,
+        "state": "held" if failed else "certified",
+        "held_by": list(certificate.held_by),
+        "message": certificate.message,
+        "snapshot_id": certificate.snapshot_id,
+        "build_id": certificate.build_id,
+        "rows": certificate.row_count,
+        "seconds": certificate.duration_seconds,
+        "checked_at": certificate.checked_at,
+        "counts": _counts(certificate),
+    }
+    if with_checks:
+        row["checks"] = [
+            {
+                "tool": check.tool,
+                "name": check.name,
+                "severity": check.severity,
+                "result": check.result,
+                "reason": check.reason,
+                "owner": check.owner,
+                "observed": ", ".join(f"{k}: {v}" for k, v in check.observed.items()),
+            }
+            for check in certificate.checks
+        ]
+    return row
+
+
+def _counts(certificate: Certificate) -> dict[str, int]:
+    """Checks by outcome, over all severities."""
+    counts: Counter[str] = Counter()
+    for outcomes in certificate.severities.values():
+        counts.update(outcomes)
+    return {name: count for name, count in counts.items() if count}
+
+
+def _detections(session: Session) -> list[Content]:
+    rank = sa.func.row_number().over(
+        partition_by=DetectionRun.detection_id, order_by=DetectionRun.started_at.desc()
+    )
+    ranked = sa.select(DetectionRun.detection_run_id, rank.label("rank")).subquery()
+    newest = session.scalars(
+        sa.select(DetectionRun)
+        .join(ranked, ranked.c.detection_run_id == DetectionRun.detection_run_id)
+        .where(ranked.c.rank == 1)
+        .order_by(DetectionRun.detection_id)
+    ).all()
+    totals = dict(
+        session.execute(
+            sa.select(DetectionRun.detection_id, sa.func.sum(DetectionRun.new_count)).group_by(
+                DetectionRun.detection_id
+            )
+        )
+        .tuples()
+        .all()
+    )
+    return [
+        {
+            "detection_id": each.detection_id,
+            "version": each.detection_version,
+            "mode": each.mode,
+            "status": each.status,
+            "message": each.message,
+            "new": each.new_count,
+            "ever": totals.get(each.detection_id) or 0,
+            "window": (each.window_start_at, each.window_end_at),
+            "finished_at": each.finished_at,
+        }
+        for each in newest
+    ]
+
+
+def _build(run: BuildRun) -> Content:
+    return {
+        "build_id": run.build_id,
+        "status": run.status,
+        "is_increment": run.is_increment,
+        "interval": (run.interval_start_at, run.interval_end_at),
+        "snapshot_id": run.snapshot_id,
+        "started_at": run.started_at,
+        "seconds": _seconds(run.started_at, run.finished_at or datetime.now(UTC)),
+        "run_id": run.airflow_run_id,
+    }
+
+
+def _node(node: BuildNode) -> Content:
+    running = node.status in _RUNNING
+    end = datetime.now(UTC) if running else node.finished_at
+    return {
+        "name": node.name,
+        "type": node.resource_type,
+        "status": node.status,
+        "message": node.message,
+        "started_at": node.started_at,
+        "seconds": _seconds(node.started_at, end),
+    }
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() if start and end else None
