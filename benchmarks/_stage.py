@@ -54,7 +54,7 @@ def _build(settings: Settings, options: dict[str, str]) -> Run:
     def run() -> Any:
         report = run_build(settings, full_refresh=options.get("full_refresh") == "yes")
         report.raise_for_failure()
-        _keep_compiled(settings)
+        _keep_compiled(settings, "models")
         return report
 
     return run
@@ -65,7 +65,12 @@ def _gate(settings: Settings, options: dict[str, str]) -> Run:
 
     from gatehouse.gate import run_gate
 
-    return lambda: run_gate(settings)
+    def run() -> Any:
+        report = run_gate(settings)
+        _keep_compiled(settings, "tests")
+        return report
+
+    return run
 
 
 def _detect(settings: Settings, options: dict[str, str]) -> Run:
@@ -74,11 +79,11 @@ def _detect(settings: Settings, options: dict[str, str]) -> Run:
     return lambda: run_detections(settings)
 
 
-def _keep_compiled(settings: Settings) -> None:
-    """Keep the SQL of this build: later dbt calls write over it."""
+def _keep_compiled(settings: Settings, what: str) -> None:
+    """Keep the SQL that dbt has just run: its next call writes over it."""
     results = settings.home / "dbt" / "target" / "run_results.json"
     if results.exists():
-        (settings.home / "compiled.json").write_bytes(results.read_bytes())
+        (settings.home / f"{what}.json").write_bytes(results.read_bytes())
 
 
 def _plain(report: Any) -> Any:

@@ -1,0 +1,117 @@
+"""Events a second of simulate, ingest, build and gate, beside plain DuckDB in the same run.
+
+Settings: EVENTS, one or more numbers, e.g. ``EVENTS="1000000 10000000"``.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from _harness import (
+    PROJECT,
+    Measurement,
+    Stage,
+    run_stage,
+    scratch,
+    setting,
+    stage_environment,
+)
+from gatehouse.settings import Settings
+from gatehouse.simulate import run_simulation
+
+_EVENTS_AN_ACTOR = 250
+_DAYS = 14
+
+
+def main() -> None:
+    """Run the measurement."""
+    asked = setting("EVENTS", "1000000")
+    measurement = Measurement("scale", "Events a second, beside plain DuckDB", {"EVENTS": asked})
+    for events in map(int, asked.replace(",", " ").split()):
+        with scratch() as folder:
+            measure(measurement, folder / "home", events)
+    measurement.note(
+        "Plain DuckDB reads the same files, runs the same compiled models on a copy of the same "
+        "raw tables in one DuckDB file, and the same data tests, with the same memory limit and "
+        "threads. It has no contracts, quarantine, ledger, snapshots, per-model record or GX."
+    )
+    measurement.note(
+        "Each stage is a process of its own; starting it and its imports are not in the seconds. "
+        "Later increments cost less than this first build, which makes everything."
+    )
+    measurement.finish()
+
+
+def measure(measurement: Measurement, home: Path, events: int) -> None:
+    """All stages at one size."""
+    settings = Settings(home=home)
+    world = run_simulation(
+        settings, actors=max(500, events // _EVENTS_AN_ACTOR), days=_DAYS, events=events
+    )
+    written = world.rows["events"]
+    label = f"{events:,} events"
+    measurement.figure(f"{label}: rows written, all contracts", sum(world.rows.values()))
+    measurement.figure(f"{label}: simulate", round(written / world.seconds), "events/s")
+    rows = []
+    for name in ("ingest", "build", "gate"):
+        ours, plain = run_stage(name, home), _run_plain(name, home)
+        speed = round(written / ours.seconds)
+        measurement.figure(f"{label}: {name}", speed, "events/s")
+        rows.append(
+            (
+                name,
+                ours.seconds,
+                speed,
+                ours.peak_mb,
+                plain.seconds,
+                plain.peak_mb,
+                round(ours.seconds / max(plain.seconds, 0.001), 2),
+            )
+        )
+        if name == "gate":
+            measurement.figure(f"{label}: core tables held", len(ours.report["held"]), equals=0)
+        elif name == "ingest":
+            account(measurement, label, ours, sum(world.rows.values()), world.broken_rows)
+    measurement.table(
+        f"Stages at {label}",
+        ("stage", "s", "events/s", "peak MB", "plain s", "plain peak MB", "ratio"),
+        rows,
+    )
+    slowest = sorted(_models(home), key=lambda each: -each[1])[:10]
+    measurement.table(f"Slowest models at {label}", ("model", "s"), slowest)
+
+
+def account(measurement: Measurement, label: str, stage: Stage, rows: int, broken: int) -> None:
+    """Every written row is in the ledger, every broken one in quarantine."""
+    totals = stage.report["totals"]
+    measurement.figure(f"{label}: rows not in the ledger", rows - totals["rows_in"], equals=0)
+    measurement.figure(f"{label}: rows in quarantine", totals["rows_quarantined"], equals=broken)
+
+
+def _models(home: Path) -> list[tuple[str, float]]:
+    results = json.loads((home / "models.json").read_text("utf-8"))["results"]
+    return [
+        (each["unique_id"].rpartition(".")[2], round(each["execution_time"], 2))
+        for each in results
+        if each["unique_id"].startswith("model.")
+    ]
+
+
+def _run_plain(part: str, home: Path) -> Stage:
+    done = subprocess.run(
+        [sys.executable, str(PROJECT / "benchmarks" / "_plain.py"), part],
+        env=stage_environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"plain {part} failed: {done.stderr[-2000:]}")
+    return Stage(**json.loads(done.stdout.splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    main()
