@@ -64,15 +64,17 @@ def load_manifest(settings: Settings) -> Any:
         GatehouseError: the project does not parse.
     """
     from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
 
     cache = settings.home / "dbt" / "manifests" / f"{code_version(settings)}.msgpack"
     if not cache.is_file():
         cache.parent.mkdir(parents=True, exist_ok=True)
         manifest = _invoke(settings, ["parse", "--no-partial-parse"], target="lake").manifest
         staged = cache.with_suffix(f".{os.getpid()}")
-        staged.write_bytes(manifest.to_msgpack())
+        staged.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
         staged.rename(cache)
-    return Manifest.from_msgpack(cache.read_bytes())
+    # dbt's own codec: the rows of a unit test may hold dates.
+    return Manifest.from_msgpack(cache.read_bytes(), decoder=extended_mashumuro_decoder)
 
 
 def invoke_dbt(
@@ -182,6 +184,8 @@ def environment(settings: Settings, snapshot_id: int | None = None) -> Iterator[
         "GATEHOUSE_DBT_MEMORY_LIMIT": settings.memory_limit,
         "GATEHOUSE_DBT_THREADS": str(settings.threads),
         "GATEHOUSE_DBT_SPILL": str(settings.home / "spill"),
+        # The password of a PostgreSQL catalog; the address above holds none.
+        **Lake(settings).environment,
     }
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
