@@ -75,10 +75,12 @@ def find_files(
     found = Found()
     for path in _walk(root):
         shown = shown_path(path.relative_to(root))
-        readers = [mapping for mapping in mappings if mapping.matches(shown)]
-        if _UNFINISHED.search(path.name):
-            found.waiting += [(mapping, shown) for mapping in readers]
+        finished = _UNFINISHED.sub("", path.name)
+        if finished != path.name:
+            final = shown_path(path.relative_to(root).with_name(finished or "_"))
+            found.waiting += [(m, shown) for m in mappings if m.matches(shown) or m.matches(final)]
             continue
+        readers = [mapping for mapping in mappings if mapping.matches(shown)]
         if not readers:
             found.unmatched.append(shown)
             continue

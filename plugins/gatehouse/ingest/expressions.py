@@ -63,7 +63,7 @@ def _parse(expression: str) -> dict[str, Any]:
     row = _parser().execute(f"select json_serialize_sql({statement})").fetchone()
     document = json.loads(row[0]) if row else {"error": True, "error_message": "no answer"}
     if document["error"]:
-        raise ExpressionError(str(document.get("error_message", "cannot be parsed")))
+        raise ExpressionError(f"is no SQL expression: {document.get('error_message')}")
     nodes = [statement["node"] for statement in document["statements"]]
     if len(nodes) != 1 or not _is_scalar(nodes[0]):
         raise ExpressionError("is not one scalar expression")

@@ -127,7 +127,10 @@ class Loader:
         except (duckdb.Error, UnicodeError) as error:
             if len(batch) > 1:
                 return self._halves(source, layout, batch)
-            return self._reject(source, [(batch[0][0], _reason(error))])
+            reason = _reason(error)
+            if layout.kind == "parquet":
+                reason = f"is Parquet that cannot be read: {reason}"
+            return self._reject(source, [(batch[0][0], reason)])
         broken |= {
             index: "changed while it was read"
             for index, (candidate, _) in enumerate(batch)

@@ -203,7 +203,8 @@ def read_mapping(path: Path) -> SourceMapping:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise _wrong(path, f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+        text = first["msg"].removeprefix("Value error, ")
+        raise _wrong(path, f"{where}: {text}" if where else text) from error
     except yaml.YAMLError as error:
         raise _wrong(path, f"not YAML: {error}") from error
 

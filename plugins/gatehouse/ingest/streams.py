@@ -13,7 +13,7 @@ from typing import IO, cast
 
 BLOCK_BYTES = 8 * 1024 * 1024
 # A file that grows more than this is an accident or an attack, not a log.
-_MAX_EXPANSION = 500
+_MAX_EXPANSION = 200
 _FREE_BYTES = 1024**3
 
 _UNSUPPORTED = {

@@ -1,0 +1,166 @@
+"""What a load does with rows and files."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+from gatehouse.errors import GatehouseError
+from gatehouse.ingest import run_ingest
+from gatehouse.settings import Settings
+from tests.ingest.world import SHOP, assert_accounted, load, make_project, put, query, write_mapping
+
+HEAD = "id,happened,who,how\n"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Settings:
+    return make_project(tmp_path, {"shop": SHOP})
+
+
+def test_file_is_known_by_its_content(shop: Settings) -> None:
+    put(shop, "shop/a.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n")
+    load(shop)
+    put(shop, "shop/b.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n")
+
+    report = load(shop)
+
+    assert [file.status for file in report.files] == ["known", "known"]
+    assert query(shop, "select count(*) from lake.raw.files") == [(1,)]
+
+
+def test_correction_is_a_new_version_and_repetition_is_not(shop: Settings) -> None:
+    put(shop, "shop/a.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n")
+    load(shop)
+    put(shop, "shop/b.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n1,2026-01-05 10:00:00,a,error\n")
+
+    totals = load(shop).totals
+
+    assert (totals["rows_loaded"], totals["rows_repeated"]) == (1, 1)
+    versions = query(
+        shop,
+        "select count(*), count(distinct record_key), count(distinct row_hash) "
+        "from lake.raw.events",
+    )
+    assert versions == [(2, 1, 2)]
+
+
+def test_equal_rows_without_identity_are_separate_and_get_ids(tmp_path: Path) -> None:
+    mapping = SHOP.replace("  event_id: id\n", "") + "identity: none\n"
+    settings = make_project(tmp_path, {"shop": mapping})
+    put(settings, "shop/a.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n" * 2)
+    load(settings)
+    put(settings, "shop/b.csv", HEAD + "2,2026-01-05 10:00:00,a,ok\n")
+    load(settings)
+
+    ids = query(settings, "select count(distinct event_id), count(*) from lake.raw.events")
+    assert ids == [(3, 3)]
+
+
+def test_rejected_file_is_tried_again_when_its_mapping_changes(shop: Settings) -> None:
+    put(shop, "shop/a.csv", "key,happened,who,how\n1,2026-01-05 10:00:00,a,ok\n")
+    assert load(shop).totals["files_rejected"] == 1
+    before = query(shop, "select max(snapshot_id) from ducklake_snapshots('lake')")
+    assert load(shop).totals["files_rejected"] == 1
+    assert query(shop, "select max(snapshot_id) from ducklake_snapshots('lake')") == before
+
+    write_mapping(shop.project, "shop", SHOP.replace("event_id: id", "event_id: key"))
+
+    assert load(shop).totals["rows_loaded"] == 1
+    assert query(shop, "select status_code from lake.raw.files") == [("loaded",)]
+
+
+def test_arrival_times_strictly_increase(shop: Settings) -> None:
+    for day in range(1, 4):
+        put(shop, f"shop/{day}.csv", HEAD + f"{day},2026-01-0{day} 10:00:00,a,ok\n")
+        load(shop)
+
+    rows = query(shop, "select distinct ingested_at from lake.raw.events order by occurred_at")
+    times = [row[0] for row in rows]
+    assert len(times) == 3
+    assert times == sorted(times)
+
+
+def test_broken_file_does_not_stop_the_others(shop: Settings) -> None:
+    good = HEAD + "1,2026-01-05 10:00:00,a,ok\n"
+    put(shop, "shop/a.csv", gzip.compress((HEAD + "x" * 9000).encode())[:-9])
+    put(shop, "shop/b.csv", good)
+    put(shop, "shop/c.csv", good.replace("1,", "2,"))
+
+    report = load(shop)
+
+    assert [file.status for file in report.files].count("loaded") == 2
+    assert_accounted(shop)
+
+
+def test_left_out_rows_are_counted_and_not_judged(tmp_path: Path) -> None:
+    mapping = SHOP + "filter: {name: not a shopper, keep: who <> 'robot'}\n"
+    settings = make_project(tmp_path, {"shop": mapping})
+    put(settings, "shop/a.csv", HEAD + "1,never,robot,ok\n2,2026-01-05 10:00:00,a,ok\n")
+
+    totals = load(settings).totals
+
+    assert (totals["rows_left_out"], totals["rows_loaded"]) == (1, 1)
+    assert totals["rows_quarantined"] == 0
+
+
+@pytest.mark.parametrize(
+    ("zone", "choice", "expected"),
+    [
+        pytest.param("Europe/Paris", "earlier", "2026-10-25 00:30:00", id="earlier"),
+        pytest.param("Europe/Paris", "later", "2026-10-25 01:30:00", id="later"),
+        pytest.param("Asia/Kolkata", "earlier", "2026-10-24 21:00:00", id="half-hour-zone"),
+        pytest.param("UTC", "earlier", "2026-10-25 02:30:00", id="utc"),
+    ],
+)
+def test_local_times_become_utc(tmp_path: Path, zone: str, choice: str, expected: str) -> None:
+    mapping = SHOP + f"timezone: {zone}\nambiguous: {choice}\n"
+    settings = make_project(tmp_path, {"shop": mapping})
+    put(settings, "shop/a.csv", HEAD + "1,2026-10-25 02:30:00,a,ok\n")
+
+    load(settings)
+
+    assert query(settings, "select occurred_at::varchar from lake.raw.events") == [(expected,)]
+
+
+def test_offset_in_text_is_never_dropped(shop: Settings) -> None:
+    put(shop, "shop/a.csv", HEAD + "1,2026-01-05T10:00:00+05:30,a,ok\n")
+    load(shop)
+    rows = query(shop, "select occurred_at::varchar from lake.raw.events")
+    assert rows == [("2026-01-05 04:30:00",)]
+
+
+def test_value_that_an_expression_makes_null_is_not_lost(tmp_path: Path) -> None:
+    extra = "  bytes_count: try_cast(how as bigint)\n"
+    settings = make_project(tmp_path, {"shop": SHOP + extra})
+    put(settings, "shop/a.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n")
+
+    assert load(settings).totals["rows_quarantined"] == 1
+    rows = query(settings, "select column_name, row_number, path from lake.raw.quarantine")
+    assert rows == [("bytes_count", 2, "shop/a.csv")]
+
+
+def test_texts_cannot_collide_in_the_hash(shop: Settings) -> None:
+    put(shop, "shop/a.csv", HEAD + "1,2026-01-05 10:00:00,a\x1fb,ok\n")
+    put(shop, "shop/b.csv", HEAD + "1\x1fa,2026-01-05 10:00:00,b,ok\n")
+    assert load(shop).totals["rows_loaded"] == 2
+
+
+def test_file_of_a_wrong_name_is_reported_unmatched(shop: Settings) -> None:
+    put(shop, "other/a.csv", "x")
+    assert load(shop).unmatched == ["other/a.csv"]
+
+
+def test_settling_file_waits(shop: Settings) -> None:
+    path = put(shop, "shop/a.csv", HEAD)
+    assert run_ingest(shop, settle_seconds=60).totals["files_waiting"] == 1
+    os.utime(path, (1, 1))
+    assert run_ingest(shop, settle_seconds=60).totals["files_loaded"] == 1
+
+
+def test_missing_landing_folder_is_a_clear_error(shop: Settings) -> None:
+    with pytest.raises(GatehouseError, match="no landing folder"):
+        run_ingest(shop, folder=Path("/nowhere"))
