@@ -191,11 +191,13 @@ class Stage:
     Attributes:
         report: what the stage reported.
         seconds: its wall clock, start of the process and imports left out.
+        cpu_seconds: processor time of the same span, all cores; hardly changed by neighbours.
         peak_mb: the process's largest resident size, MB.
     """
 
     report: dict[str, Any]
     seconds: float
+    cpu_seconds: float
     peak_mb: float
 
 

@@ -1,7 +1,7 @@
 """One stage of the pipeline in a process of its own, so that it can be timed, sized and killed.
 
 Prints ``ready`` when everything is imported, and at the end one line of JSON: ``report``,
-``seconds``, ``peak_mb``. Settings come from the environment (``GATEHOUSE_*``).
+``seconds``, ``cpu_seconds``, ``peak_mb``. Settings come from the environment (``GATEHOUSE_*``).
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ def main() -> None:
     options = dict(pair.split("=", 1) for pair in pairs)
     run = _STAGES[name](Settings(), options)
     print("ready", flush=True)
-    started = time.monotonic()
+    started, busy = time.monotonic(), time.process_time()
     report = run()
-    seconds = time.monotonic() - started
+    seconds, cpu_seconds = time.monotonic() - started, time.process_time() - busy
     result = {
         "report": _plain(report),
         "seconds": round(seconds, 3),
+        "cpu_seconds": round(cpu_seconds, 3),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
     print(json.dumps(result, default=str))

@@ -50,6 +50,7 @@ def main() -> None:
         ("detect", detected),
     ):
         measurement.figure(f"time of {name}", stage.seconds, "s")
+        measurement.figure(f"processor time of {name}", stage.cpu_seconds, "s")
         measurement.figure(f"peak memory of {name}", stage.peak_mb, "MB")
     measurement.note(
         "Rows are counted from the ledger and compared with counts made by plain Python from the "

@@ -24,6 +24,17 @@ from gatehouse.simulate import run_simulation
 
 _EVENTS_AN_ACTOR = 250
 _DAYS = 14
+_COLUMNS = (
+    "stage",
+    "s",
+    "events/s",
+    "cpu s",
+    "peak MB",
+    "plain s",
+    "plain cpu s",
+    "plain peak MB",
+    "cpu ratio",
+)
 
 
 def main() -> None:
@@ -65,10 +76,12 @@ def measure(measurement: Measurement, home: Path, events: int) -> None:
                 name,
                 ours.seconds,
                 speed,
+                ours.cpu_seconds,
                 ours.peak_mb,
                 plain.seconds,
+                plain.cpu_seconds,
                 plain.peak_mb,
-                round(ours.seconds / max(plain.seconds, 0.001), 2),
+                round(ours.cpu_seconds / max(plain.cpu_seconds, 0.001), 1),
             )
         )
         if name == "gate":
@@ -77,7 +90,7 @@ def measure(measurement: Measurement, home: Path, events: int) -> None:
             account(measurement, label, ours, sum(world.rows.values()), world.broken_rows)
     measurement.table(
         f"Stages at {label}",
-        ("stage", "s", "events/s", "peak MB", "plain s", "plain peak MB", "ratio"),
+        _COLUMNS,
         rows,
     )
     slowest = sorted(_models(home), key=lambda each: -each[1])[:10]
