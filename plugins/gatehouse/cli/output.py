@@ -41,7 +41,9 @@ def print_rows(
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for column in columns:
         numeric = all(isinstance(row.get(column), int | float | None) for row in rows)
-        table.add_column(column.replace("_", " "), justify="right" if numeric else "left")
+        heading = column.replace("_", " ")
+        # Folded, not cut: half a key or half a reason is worse than two lines.
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         # Text, not str: data is never read as markup.
         table.add_row(*(Text(_cell(row.get(column))) for column in columns))
