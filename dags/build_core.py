@@ -38,7 +38,7 @@ def _text(title: str, description: str, **schema: Any) -> Param:
 
 @dag(
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 2 * * *", timezone="UTC", interval=timedelta(days=1)),
+        timetable=CronTriggerTimetable("0 0 * * *", timezone="UTC", interval=timedelta(days=1)),
         assets=RAW | FINDINGS,
     ),
     catchup=False,

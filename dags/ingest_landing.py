@@ -10,7 +10,8 @@ on an event on the asset `landing`. A file is loaded once, however often it is f
 1. The task log names the file and the reason. A bad row or file never fails this task: it goes to
    quarantine (`gatehouse quarantine list`), and the rest loads.
 2. *The lake is being written by …*: another writer held the lake for all of
-   `GATEHOUSE_LOCK_TIMEOUT_SECONDS`. Clear the task when that one is done.
+   `GATEHOUSE_LOCK_TIMEOUT_SECONDS`. A scheduled run is skipped, the next one loads; one that was
+   triggered tries again.
 3. A mapping that cannot be read: mend `sources/<name>.yml`, then clear the task.
 
 **Clear or re-trigger?** Either: a load is atomic and a file loads once.
@@ -56,10 +57,10 @@ def ingest_landing() -> None:
     """Landing files to raw tables."""
 
     @task(outlets=[NEW_RAW])
-    def ingest(params: dict[str, Any], outlet_events: Any = None) -> dict[str, Any]:
+    def ingest(params: dict[str, Any], **context: Any) -> dict[str, Any]:
         from gatehouse.orchestrate import tasks
 
-        return tasks.ingest(params, outlet_events)
+        return tasks.ingest(params, context)
 
     ingest()
 

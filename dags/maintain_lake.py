@@ -5,7 +5,8 @@ those a certificate on show or a finding within retention points to. Runs once a
 
 ## Triage
 
-1. *The lake is being written by …*: a long build. A day without maintenance is fine.
+1. *The lake is being written by …*: a long build. It tries again; a day without maintenance
+   is fine.
 2. Disk full: free some space first, then trigger. Clean-up needs room to rewrite files.
 
 **Clear or re-trigger?** Either: it only does what is still to do.

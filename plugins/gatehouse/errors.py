@@ -19,3 +19,7 @@ class GatehouseError(Exception):
 
 class CouldNotCheckError(GatehouseError):
     """A check could not be carried out. Says nothing about the data."""
+
+
+class LakeBusyError(GatehouseError):
+    """Another writer kept the lake for as long as this one was willing to wait."""

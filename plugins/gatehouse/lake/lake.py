@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
-from gatehouse.errors import GatehouseError
+from gatehouse.errors import GatehouseError, LakeBusyError
 from gatehouse.lake.catalog import Catalog
 from gatehouse.lake.extensions import EXTENSIONS, extension_directory
 from gatehouse.lake.sql import identifier, literal
@@ -145,13 +144,12 @@ class Lake:
         holder = self._settings.home / "writer.txt"
         # One lock object a process, so that a holder may take it again.
         lock = FileLock(self._settings.home / "writer.lock", is_singleton=True)
-        started = time.monotonic()
         try:
             lock.acquire(timeout=self._settings.lock_timeout_seconds)
         except Timeout as error:
             who = holder.read_text("utf-8") if holder.exists() else "another process"
-            raise GatehouseError(
-                f"The lake is being written by {who} since before {started:.0f} s; "
+            raise LakeBusyError(
+                f"The lake is being written by {who}; "
                 f"{purpose} waited {self._settings.lock_timeout_seconds:.0f} s.",
                 next_step="wait for it, or raise GATEHOUSE_LOCK_TIMEOUT_SECONDS.",
             ) from error

@@ -46,6 +46,7 @@ def run(
     from gatehouse.orchestrate.pipeline import run_pipeline
     from gatehouse.orchestrate.text import failure_of, lines_of
 
+    _interrupt_on_terminate()
     try:
         report = run_pipeline(
             Settings(),
@@ -116,6 +117,13 @@ def airflow(context: typer.Context) -> None:
     command = [sys.executable, "-m", "airflow", *context.args]
     done = subprocess.run(command, env=airflow_environment(Settings()), check=False)  # noqa: S603
     raise typer.Exit(done.returncode)
+
+
+def _interrupt_on_terminate() -> None:
+    """Clean up after a polite kill as after Ctrl-C."""
+    import signal
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _login(settings: Settings) -> str:

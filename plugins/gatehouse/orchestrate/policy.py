@@ -9,14 +9,17 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 OWNER = "protection-data"
 
-# A check that could not be carried out, or a lake another process is writing, may be fine a
+# A check that could not be carried out, or a lake that another process is writing, may be fine a
 # moment later. A broken mapping, model or setting is not, and retrying only delays the news.
 _RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(
-            exception="gatehouse.errors.CouldNotCheckError",
+            exception=[
+                "gatehouse.errors.CouldNotCheckError",
+                "gatehouse.errors.LakeBusyError",
+            ],
             action=RetryAction.RETRY,
-            reason="a check could not be carried out",
+            reason="may be fine a moment later",
         ),
         RetryRule(
             exception="gatehouse.errors.GatehouseError",

@@ -17,27 +17,38 @@ from gatehouse.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def ingest(params: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
-    """Load the landing folder; news on `RAW` if a row came.
+def ingest(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+    """Load the landing folder; news on `RAW` if a file was loaded.
 
     Args:
         params: ``folder`` and ``source``, each possibly None.
-        outlet_events: Airflow's accessor of the task's outlets.
+        context: Airflow's.
+
+    Raises:
+        AirflowSkipException: a build holds the lake; the next scheduled run loads.
     """
+    from airflow.exceptions import AirflowSkipException
+
+    from gatehouse.errors import LakeBusyError
     from gatehouse.ingest import run_ingest
     from gatehouse.orchestrate.assets import NEW_RAW, RAW
 
     folder = params.get("folder")
-    report = run_ingest(
-        Settings(),
-        folder=Path(folder) if folder else None,
-        source=params.get("source") or None,
-        progress=log.info,
-    )
+    try:
+        report = run_ingest(
+            Settings(),
+            folder=Path(folder) if folder else None,
+            source=params.get("source") or None,
+            progress=log.info,
+        )
+    except LakeBusyError as error:
+        if _run_type(context) == "scheduled":
+            raise AirflowSkipException(f"{error.message} The next run loads.") from error
+        raise
     totals = report.totals
     log.info("%s", totals)
     if totals["files_loaded"]:
-        outlet_events[NEW_RAW].add(RAW, extra={"load_id": report.load_id, **totals})
+        context["outlet_events"][NEW_RAW].add(RAW, extra={"load_id": report.load_id, **totals})
     return {"load_id": report.load_id, "totals": totals, "seconds": report.seconds}
 
 
@@ -52,8 +63,7 @@ def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
 
     from gatehouse.build import run_build
 
-    run = context["dag_run"]
-    run_type = getattr(run.run_type, "value", run.run_type)
+    run, run_type = context["dag_run"], _run_type(context)
     report = run_build(
         Settings(),
         interval=_interval(params, context, run_type),
@@ -163,6 +173,12 @@ def maintain() -> dict[str, Any]:
     from gatehouse.lake.maintain import run_maintenance
 
     return _plain(run_maintenance(Settings()).as_dict())
+
+
+def _run_type(context: Mapping[str, Any]) -> str:
+    """``scheduled``, ``manual``, ``asset_triggered`` or ``backfill``."""
+    run_type = context["dag_run"].run_type
+    return str(getattr(run_type, "value", run_type))
 
 
 def _interval(params: Mapping[str, Any], context: Mapping[str, Any], run_type: str) -> Any:
