@@ -22,7 +22,7 @@ POLICIES = ["spam", "harassment", "undescribed"]
 def make_world(seed: int) -> list[Row]:
     """All rows of a world, oldest version of each record first."""
     rng = random.Random(seed)  # noqa: S311
-    rows = [
+    return [
         *_requests(rng),
         *_spike(rng),
         *_logins(rng),
@@ -33,7 +33,6 @@ def make_world(seed: int) -> list[Row]:
         *_accounts(rng),
         *_actions(rng),
     ]
-    return rows
 
 
 def _moment(rng: random.Random, days: int = DAYS) -> datetime:

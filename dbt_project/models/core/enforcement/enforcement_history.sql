@@ -133,10 +133,13 @@ final as (
             else 'active'
         end as state_code,
         valid_from_at,
-        -- A reversal ends an action, but never before it began.
-        coalesce(
-            least(valid_to_at, greatest(reversed_at, valid_from_at)),
-            timestamp '9999-12-31'
+        least(
+            coalesce(valid_to_at, timestamp '9999-12-31'),
+            -- A reversal ends an action, but never before it began.
+            case
+                when reversed_at is null then timestamp '9999-12-31'
+                else greatest(reversed_at, valid_from_at)
+            end
         ) as valid_to_at,
         decided_at,
         decision_source_code,

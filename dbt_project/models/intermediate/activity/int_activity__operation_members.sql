@@ -50,9 +50,7 @@ final as (
             partition by component
             order by first_seen_at, actor_id
         )), 16) as operation_id,
-        actor_id,
-
-        first_seen_at
+        actor_id
 
     from members
 

@@ -5,7 +5,7 @@
 
 with
 
-daily as (
+actor_days as (
 
     select * from {{ ref("fct_actor_daily") }}
 
@@ -25,6 +25,24 @@ daily as (
             }}
 
     {% endif %}
+
+),
+
+-- Failed log-ins are somebody's at the actor's door, not the actor's own.
+daily as (
+
+    select
+        actor_days.actor_id,
+        actor_days.product_code,
+        actor_days.activity_date,
+        actor_days.event_count - actor_days.login_failure_count as event_count,
+        least(
+            actor_days.max_events_per_minute,
+            actor_days.event_count - actor_days.login_failure_count
+        ) as max_events_per_minute,
+        actor_days.last_event_at
+
+    from actor_days
 
 ),
 
