@@ -133,6 +133,26 @@ def test_offset_in_text_is_never_dropped(shop: Settings) -> None:
     assert rows == [("2026-01-05 04:30:00",)]
 
 
+@pytest.mark.parametrize(
+    ("digits", "expected"),
+    [(".1234567", ("123456", 700)), (".123456789", ("123456", 789)), (".5", ("500000", 0))],
+    ids=["100-ns", "ns", "tenths"],
+)
+def test_digits_beyond_the_microsecond_are_kept(
+    tmp_path: Path, digits: str, expected: tuple[str, int]
+) -> None:
+    extra = "  occurred_nanos: nanos_of(happened)\n"
+    settings = make_project(tmp_path, {"shop": SHOP + extra})
+    put(settings, "shop/a.csv", HEAD + f"1,2026-01-05 10:00:00{digits},a,ok\n")
+
+    load(settings)
+
+    rows = query(
+        settings, "select strftime(occurred_at, '%f'), occurred_nanos from lake.raw.events"
+    )
+    assert rows == [expected]
+
+
 def test_value_that_an_expression_makes_null_is_not_lost(tmp_path: Path) -> None:
     extra = "  bytes_count: try_cast(how as bigint)\n"
     settings = make_project(tmp_path, {"shop": SHOP + extra})
