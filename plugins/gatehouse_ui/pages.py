@@ -217,15 +217,10 @@ def _detections(session: Session) -> list[Content]:
         .where(ranked.c.rank == 1)
         .order_by(DetectionRun.detection_id)
     ).all()
-    totals = dict(
-        session.execute(
-            sa.select(DetectionRun.detection_id, sa.func.sum(DetectionRun.new_count)).group_by(
-                DetectionRun.detection_id
-            )
-        )
-        .tuples()
-        .all()
+    sums = sa.select(DetectionRun.detection_id, sa.func.sum(DetectionRun.new_count)).group_by(
+        DetectionRun.detection_id
     )
+    totals = {name: int(total or 0) for name, total in session.execute(sums)}
     return [
         {
             "detection_id": each.detection_id,
@@ -234,7 +229,7 @@ def _detections(session: Session) -> list[Content]:
             "status": each.status,
             "message": each.message,
             "new": each.new_count,
-            "ever": totals.get(each.detection_id) or 0,
+            "ever": totals.get(each.detection_id, 0),
             "window": (each.window_start_at, each.window_end_at),
             "finished_at": each.finished_at,
         }

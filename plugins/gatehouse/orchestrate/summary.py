@@ -120,7 +120,7 @@ def _certified(session: Session) -> dict[str, int]:
         .join(Certificate, Certificate.certificate_id == PublishedVersion.certificate_id)
         .order_by(PublishedVersion.table_name)
     )
-    return dict(session.execute(query).tuples().all())
+    return {table: int(rows) for table, rows in session.execute(query)}
 
 
 def newest_certificates(session: Session) -> list[Certificate]:
@@ -164,4 +164,4 @@ def _held_detections(session: Session, since: datetime) -> dict[str, str]:
         .where(DetectionRun.started_at >= since, DetectionRun.status == "held")
         .order_by(DetectionRun.started_at)
     )
-    return dict(session.execute(query).tuples().all())
+    return {detection: str(message) for detection, message in session.execute(query)}

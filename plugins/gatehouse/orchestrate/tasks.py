@@ -27,7 +27,7 @@ def ingest(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, A
     Raises:
         AirflowSkipException: a build holds the lake; the next scheduled run loads.
     """
-    from airflow.exceptions import AirflowSkipException
+    from airflow.sdk.exceptions import AirflowSkipException
 
     from gatehouse.errors import LakeBusyError
     from gatehouse.ingest import run_ingest
@@ -59,7 +59,7 @@ def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
         GatehouseError: a model failed.
         AirflowSkipException: the run was started by news that an earlier run already built.
     """
-    from airflow.exceptions import AirflowSkipException
+    from airflow.sdk.exceptions import AirflowSkipException
 
     from gatehouse.build import run_build
 
@@ -127,7 +127,7 @@ def require_all_certified(gated: Mapping[str, Any]) -> None:
     Raises:
         AirflowFailException: at least one table is held; trying again would not help.
     """
-    from airflow.exceptions import AirflowFailException
+    from airflow.sdk.exceptions import AirflowFailException
 
     held = gated["held"]
     for each in held:

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gatehouse.build.report import Interval
+from gatehouse.errors import GatehouseError
+from gatehouse.orchestrate.tasks import _interval, _run_type, require_all_certified
+
+
+@dataclass
+class _Run:
+    run_type: str
+
+
+DAY = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
+
+
+def _context(run_type: str) -> dict[str, Any]:
+    return {
+        "dag_run": _Run(run_type),
+        "data_interval_start": DAY[0],
+        "data_interval_end": DAY[1],
+    }
+
+
+def _asked(run_type: str, **params: Any) -> Interval | None:
+    context = _context(run_type)
+    found: Interval | None = _interval(params, context, _run_type(context))
+    return found
+
+
+def test_a_backfill_builds_its_day() -> None:
+    assert _asked("backfill") == Interval(*DAY)
+
+
+@pytest.mark.parametrize("run_type", ["asset_triggered", "scheduled", "manual"])
+def test_any_other_run_goes_on_from_the_last(run_type: str) -> None:
+    assert _asked(run_type) is None
+
+
+def test_an_interval_asked_for_counts_before_the_runs_own() -> None:
+    asked = _asked("backfill", **{"from": "2026-01-01", "to": "2026-01-02T12:00:00+01:00"})
+    assert asked == Interval(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, 11, tzinfo=UTC))
+
+
+def test_half_an_interval_is_refused() -> None:
+    with pytest.raises(GatehouseError, match="both ends"):
+        _asked("manual", **{"from": "2026-01-01"})
+
+
+def test_a_held_table_is_a_failure_that_no_retry_mends() -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    held = [{"table": "fct_events", "result": "failed", "message": "unique failed"}]
+    with pytest.raises(AirflowFailException, match="fct_events"):
+        require_all_certified({"held": held})
+
+
+def test_nothing_held_is_fine() -> None:
+    require_all_certified({"held": []})

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gatehouse.orchestrate.follow import FollowedRun
+from gatehouse.orchestrate.pipeline import PipelineReport
+from gatehouse.orchestrate.summary import Loaded, Summary
+from gatehouse.orchestrate.text import failure_of, lines_of
+
+LOADED = Loaded(2, 1, 100, 90, 5, 3, 2)
+SUMMARY = Summary(
+    loaded=LOADED,
+    loaded_ever=LOADED,
+    models_built=70,
+    certified={"fct_events": 90, "user_risk": 10},
+    held={"fct_reports": "unique_fct_reports_report_key failed"},
+    found={"password_guessing": 3, "scraping": 0},
+    held_detections={"report_brigading": "fct_reports is held"},
+)
+GOOD = FollowedRun("ingest_landing", "manual__1", "success", 3.0)
+HELD = FollowedRun("build_core", "asset__1", "failed", 30.0, {"all_certified": ["1 table(s) held"]})
+BROKEN = FollowedRun("build_core", "asset__2", "failed", 30.0, {"build": ["boom", "model x"]})
+
+
+def _report(*runs: FollowedRun, summary: Summary = SUMMARY) -> PipelineReport:
+    return PipelineReport("http://127.0.0.1:9", 0, list(runs), summary, 61.4)
+
+
+def test_the_end_names_loaded_built_certified_held_and_found() -> None:
+    text = "\n".join(lines_of(_report(GOOD, HELD), "admin / x"))
+    for part in (
+        "1 of 2 Airflow runs succeeded",
+        "2 files, 100 rows = 90 loaded + 5 quarantined + 3 repeated + 2 left out",
+        "1 files rejected",
+        "70 models",
+        "2 tables, 100 rows",
+        "fct_reports: unique_fct_reports_report_key failed",
+        "3 password_guessing",
+        "report_brigading: fct_reports is held",
+        "http://127.0.0.1:9   login admin / x",
+    ):
+        assert part in text, part
+    assert "scraping" not in text
+
+
+def test_nothing_new_is_said_plainly() -> None:
+    idle = replace(SUMMARY, loaded=Loaded(), models_built=0)
+    assert "Nothing new" in "\n".join(lines_of(_report(GOOD, summary=idle), ""))
+
+
+def test_a_held_table_is_no_failure_of_the_run() -> None:
+    assert _report(GOOD, HELD).failed == []
+    assert _report(GOOD, HELD).as_dict()["ok"] is True
+
+
+def test_a_failure_shows_the_task_the_end_of_its_log_and_the_next_step() -> None:
+    report = _report(GOOD, HELD, BROKEN)
+    error = failure_of(report)
+    assert report.failed == [BROKEN]
+    assert "build_core.build failed" in error.message
+    assert "boom" in error.message
+    assert "/dags/build_core/runs/asset__2" in error.next_step

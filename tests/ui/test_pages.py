@@ -1,0 +1,179 @@
+"""The pages with a real store and lake; only Airflow's check of the login is stood in for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.api_fastapi.core_api.security import get_user
+from fastapi.testclient import TestClient
+
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import (
+    BuildNode,
+    BuildRun,
+    Certificate,
+    CertificateCheck,
+    PublishedVersion,
+)
+from gatehouse_ui.app import app, router
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+RUN = "asset_triggered__2026-03-02T12:00:00+00:00_a"
+
+
+@pytest.fixture
+def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """Somebody who is logged in."""
+    monkeypatch.setenv("GATEHOUSE_HOME", str(settings.home))
+    app.dependency_overrides[get_user] = lambda: "somebody"
+    yield TestClient(app)
+    app.dependency_overrides.clear()
+
+
+def _build(settings: Settings, *, status: str = "succeeded") -> None:
+    with open_store(settings).begin() as session:
+        session.add(
+            BuildRun(
+                build_id="b1",
+                interval_start_at=NOW - timedelta(days=1),
+                interval_end_at=NOW,
+                is_increment=True,
+                status=status,
+                code_version="c",
+                snapshot_id=7,
+                airflow_dag_id="build_core",
+                airflow_run_id=RUN,
+                started_at=NOW,
+                finished_at=None if status == "running" else NOW + timedelta(seconds=90),
+            )
+        )
+        for name, state, message in (
+            ("fct_events", "success", ""),
+            ("user_risk", "error", HOSTILE),
+        ):
+            session.add(
+                BuildNode(
+                    build_id="b1",
+                    unique_id=f"model.gatehouse.{name}",
+                    name=name,
+                    resource_type="model",
+                    status=state,
+                    message=message,
+                    started_at=NOW,
+                    finished_at=NOW + timedelta(seconds=3),
+                )
+            )
+
+
+def _certificate(settings: Settings, table: str, result: str, message: str = "") -> None:
+    with open_store(settings).begin() as session:
+        session.add(
+            Certificate(
+                certificate_id=f"c-{table}",
+                table_name=table,
+                snapshot_id=7,
+                build_id="b1",
+                suite_version="s",
+                result=result,
+                severities={"critical": {result: 1}},
+                held_by=[],
+                row_count=1234,
+                message=message,
+                checked_at=NOW,
+                expires_at=NOW + timedelta(days=36_500),
+                checks=[
+                    CertificateCheck(
+                        position=0,
+                        tool="gx",
+                        name=HOSTILE,
+                        severity="critical",
+                        result=result,
+                        reason=HOSTILE,
+                        owner="",
+                        observed={"unexpected_count": 3, HOSTILE: 1},
+                    )
+                ],
+            )
+        )
+        if result == "passed":
+            session.flush()
+            session.add(
+                PublishedVersion(
+                    table_name=table,
+                    certificate_id=f"c-{table}",
+                    snapshot_id=7,
+                    published_at=NOW,
+                )
+            )
+
+
+def test_every_route_asks_for_the_user() -> None:
+    anonymous = TestClient(app)
+    paths = ["/", "/run?run_id=x", "/build/x", "/table/x", "/ingest", "/static/live.js"]
+    assert len(paths) == len(router.routes), "a new route: add it here"
+    assert {path: anonymous.get(path).status_code for path in paths} == dict.fromkeys(paths, 401)
+    assert {r.path for r in app.routes} == {r.path for r in router.routes}
+
+
+def test_an_empty_home_says_what_to_do(client: TestClient) -> None:
+    reply = client.get("/")
+    assert reply.status_code == 200
+    assert "Nothing has been checked yet" in reply.text
+    assert client.get("/ingest").status_code == 200
+
+
+def test_a_run_shows_each_model_and_each_check(settings: Settings, client: TestClient) -> None:
+    _build(settings)
+    _certificate(settings, "fct_events", "failed", "too few rows")
+    text = client.get("/run", params={"dag_id": "build_core", "run_id": RUN}).text
+    for part in ("fct_events", "success", "user_risk", "3.00 s", "too few rows", "held"):
+        assert part in text, part
+    assert "data-live" not in text
+
+
+def test_a_running_build_refreshes_and_an_ended_one_does_not(
+    settings: Settings, client: TestClient
+) -> None:
+    _build(settings, status="running")
+    assert "data-live" in client.get("/build/b1").text
+
+
+def test_a_run_without_a_build_is_not_found_but_watched(client: TestClient) -> None:
+    reply = client.get("/run", params={"dag_id": "build_core", "run_id": "none"})
+    assert reply.status_code == 404
+    assert "data-live" in reply.text
+    other = client.get("/run", params={"dag_id": "detect_abuse", "run_id": "none"})
+    assert "data-live" not in other.text
+
+
+def test_the_overview_shows_what_is_on_show_and_what_is_held(
+    settings: Settings, client: TestClient
+) -> None:
+    _build(settings)
+    _certificate(settings, "fct_events", "passed")
+    _certificate(settings, "fct_reports", "could_not_check", "no suite")
+    text = client.get("/").text
+    for part in ("1,234", "certified", "no suite", "held"):
+        assert part in text, part
+
+
+def test_hostile_text_is_shown_and_never_run(settings: Settings, client: TestClient) -> None:
+    _build(settings)
+    _certificate(settings, "fct_events", "failed", HOSTILE)
+    asked = HOSTILE.replace("/", "")
+    for path in ("/", "/build/b1", "/table/fct_events", f"/build/{asked}", f"/table/{asked}"):
+        reply = client.get(path)
+        assert "<script>alert" not in reply.text, path
+        assert "<img src=x" not in reply.text, path
+        assert "script-src 'self'" in reply.headers["Content-Security-Policy"], path
+    assert "&lt;script&gt;alert(1)" in client.get("/table/fct_events").text
+
+
+def test_only_the_pages_own_files_are_served(client: TestClient) -> None:
+    assert client.get("/static/gatehouse.css").status_code == 200
+    assert client.get("/static/..%2Fapp.py").status_code == 404
+    assert client.get("/static/app.py").status_code == 404
