@@ -67,7 +67,7 @@ models:
 """
 
 
-def suite(table: str, **changes: object) -> dict[str, object]:
+def suite(table: str, /, **changes: object) -> dict[str, object]:
     """A suite that the rows of `House.fill` keep."""
     return {
         "table": table,

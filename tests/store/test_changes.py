@@ -99,6 +99,7 @@ def test_every_table_says_whether_it_is_synced() -> None:
     }
     assert synced == {
         "build_runs",
+        "detection_code",
         "certificates",
         "certificate_checks",
         "published_versions",

@@ -34,7 +34,7 @@ def test_a_store_made_from_nothing_equals_the_models(any_settings: Settings) -> 
             assert named <= found, table.name
 
 
-def test_the_stated_head_is_the_newest_revision() -> None:
+def test_the_newest_file_is_the_newest_revision() -> None:
     with_scripts = ScriptDirectory(str(schema.MIGRATIONS))
     assert with_scripts.get_heads() == [schema.HEAD]
 

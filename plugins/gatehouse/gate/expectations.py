@@ -32,6 +32,7 @@ class GxRunner:
         self._context = self._gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
         self._source = add_lake(self._context, self._connect)
+        self._batches: dict[str, Any] = {}
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()
@@ -57,9 +58,7 @@ class GxRunner:
         ]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            asset = self._source.add_table_asset(suite.table, table_name=suite.table)
-            batch = asset.add_batch_definition_whole_table("snapshot").get_batch()
-            outcome = batch.validate(
+            outcome = self._batch(suite.table).validate(
                 self._gx.ExpectationSuite(name=suite.table, expectations=built),
                 result_format=_RESULT_FORMAT,
             )
@@ -67,6 +66,13 @@ class GxRunner:
         return [
             _result(each, found.get(position)) for position, each in enumerate(suite.expectations)
         ]
+
+    def _batch(self, table: str) -> Any:
+        if table not in self._batches:
+            asset = self._source.add_table_asset(table, table_name=table)
+            definition = asset.add_batch_definition_whole_table("snapshot")
+            self._batches[table] = definition.get_batch()
+        return self._batches[table]
 
     def _expectation(
         self, expectation: Expectation, position: int, previous: Mapping[str, float]

@@ -125,7 +125,8 @@ def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         return None
-    row = connection.execute("select json_serialize_sql($1)", [sql]).fetchone()
+    # Not bound: for a bound value DuckDB imports pandas, which takes longer than most queries.
+    row = connection.execute(f"select json_serialize_sql({literal(sql)})").fetchone()
     tree = json.loads(row[0]) if row else {"error": True}
     return None if tree["error"] else tree
 

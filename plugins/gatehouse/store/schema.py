@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Its own name: the store may share a database with Airflow, which also uses Alembic.
 VERSION_TABLE = "gatehouse_store_version"
-# Newest revision, stated here so that opening a store needs no import of Alembic.
-HEAD = "0001"
+# Newest revision, by its file's name, so that opening a store needs no import of Alembic.
+HEAD = max(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 _LOCK_KEY = int.from_bytes(hashlib.sha256(VERSION_TABLE.encode()).digest()[:7], "big")
 
 
