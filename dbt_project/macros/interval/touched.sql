@@ -1,7 +1,8 @@
 {# What the literal bounds below are made of: the first and last day in a small table of touched
    things, read once per model. None where it is empty or not built yet. #}
 {% macro touched_days(touched, day_column) -%}
-    {%- if not execute -%}{{ return(none) }}{%- endif -%}
+    {#- A unit test's rows are no table. -#}
+    {%- if not execute or touched.database is none -%}{{ return(none) }}{%- endif -%}
     {%- set found = adapter.get_relation(touched.database, touched.schema, touched.identifier) -%}
     {%- if found is none -%}{{ return(none) }}{%- endif -%}
     {%- set days = run_query(
@@ -22,5 +23,19 @@
     {%- else -%}
         {{ column }} >= date '{{ days[0] }}' - {{ before }}
         and {{ column }} < date '{{ days[1] }}' + {{ after + 1 }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# The row is one of the touched ones; always true where everything is rebuilt anyway.
+
+   columns: of this row, and of the touched table where `touched_columns` names no others. #}
+{% macro is_touched(columns, touched, touched_columns=none, whole=false) -%}
+    {%- if whole -%}
+        1 = 1
+    {%- else -%}
+        ({{ columns | join(", ") }}) in (
+            select ({{ (touched_columns or columns) | join(", ") }})
+            from {{ touched }}
+        )
     {%- endif -%}
 {%- endmacro %}

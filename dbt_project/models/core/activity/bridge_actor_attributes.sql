@@ -8,6 +8,8 @@
     )
 }}
 
+-- depends_on: {{ ref("int_actors__touched_actors") }}
+
 with
 
 attribute_days as (
@@ -19,12 +21,6 @@ attribute_days as (
 actors as (
 
     select * from {{ ref("stg_actors") }}
-
-),
-
-touched as (
-
-    select * from {{ ref("int_actors__touched_actors") }}
 
 ),
 
@@ -70,7 +66,14 @@ merged as (
 
     {% if is_incremental() %}
 
-        inner join touched on uses.actor_id = touched.actor_id
+        where
+            {{
+                is_touched(
+                    ["uses.actor_id"],
+                    ref("int_actors__touched_actors"),
+                    ["actor_id"],
+                )
+            }}
 
     {% endif %}
 

@@ -22,31 +22,15 @@ events as (
 
     {% if is_incremental() %}
 
-        where {{ near_touched_days("occurred_date", touched, "activity_date") }}
-
-    {% endif %}
-
-),
-
-touched as (
-
-    select * from {{ touched }}
-
-),
-
-touched_events as (
-
-    select events.*
-
-    from events
-
-    {% if is_incremental() %}
-
-        inner join touched
-            on
-                events.actor_id = touched.actor_id
-                and events.product_code = touched.product_code
-                and events.occurred_date = touched.activity_date
+        where
+            {{ near_touched_days("occurred_date", touched, "activity_date") }}
+            and {{
+                is_touched(
+                    ["actor_id", "product_code", "occurred_date"],
+                    touched,
+                    ["actor_id", "product_code", "activity_date"],
+                )
+            }}
 
     {% endif %}
 
@@ -61,7 +45,7 @@ by_minute as (
         date_trunc('minute', occurred_at) as occurred_minute_at,
         count(*) as event_count
 
-    from touched_events
+    from events
 
     group by actor_id, product_code, occurred_date, occurred_minute_at
 
@@ -97,9 +81,7 @@ daily as (
             where event_type = 'login' and outcome_code <> 'success'
         ) as login_failure_count,
         count(*) filter (
-            where
-                event_type = 'payment'
-                and outcome_code in ('declined', 'chargeback')
+            where outcome_code in ('declined', 'chargeback')
         ) as payment_failure_count,
         count(*) filter (where outcome_code = 'error') as error_count,
         count(*) filter (
@@ -116,7 +98,7 @@ daily as (
         min(occurred_at) as first_event_at,
         max(occurred_at) as last_event_at
 
-    from touched_events
+    from events
 
     group by actor_id, product_code, activity_date
 

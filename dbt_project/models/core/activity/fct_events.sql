@@ -22,19 +22,11 @@ versions as (
 
     {% if is_incremental() %}
 
-        where {{ near_touched_days("occurred_at", touched, "occurred_date") }}
+        where
+            {{ near_touched_days("occurred_at", touched, "occurred_date") }}
+            and {{ is_touched(["record_type", "record_key"], touched) }}
 
     {% endif %}
-
-),
-
-touched as (
-
-    select distinct
-        record_type,
-        record_key
-
-    from {{ touched }}
 
 ),
 
@@ -42,21 +34,11 @@ touched as (
 -- put an old version back.
 newest as (
 
-    select versions.*
+    select *
 
     from versions
 
-    {% if is_incremental() %}
-
-        inner join touched
-            on
-                versions.record_type = touched.record_type
-                and versions.record_key = touched.record_key
-
-    {% endif %}
-
-    qualify
-        {{ is_newest_version("versions.record_type, versions.record_key") }}
+    qualify {{ is_newest_version("record_type, record_key") }}
 
 ),
 

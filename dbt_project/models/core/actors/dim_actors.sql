@@ -7,8 +7,9 @@
     )
 }}
 
-{#- Versions of an actor only ever grow in number, and an inferred row gives way to stated ones
-    under the same actor_id, so delete+insert by actor leaves nothing behind. -#}
+{#- Versions of an actor only ever grow in number, and an inferred row gives way
+    to stated ones under the same actor_id, so delete+insert by actor leaves
+    nothing behind. -#}
 with
 
 stated as (
@@ -45,7 +46,7 @@ touched_stated as (
 
     {% if is_incremental() %}
 
-        where stated.actor_id in (select touched.actor_id from touched)
+        inner join touched on stated.actor_id = touched.actor_id
 
     {% endif %}
 
@@ -104,23 +105,25 @@ inferred as (
 
     from seen
 
+    inner join touched on seen.actor_id = touched.actor_id
+
     left join stated on seen.actor_id = stated.actor_id
 
-    where
-        stated.actor_id is null
+    {% if is_incremental() %}
 
-        {% if is_incremental() %}
+        -- Most actors of a day are known: rewriting them would cost the table.
+        left join {{ this }} as known
+            on
+                seen.actor_id = known.actor_id
+                and coalesce(seen.actor_type, 'user') = known.actor_type
 
-            and seen.actor_id in (select touched.actor_id from touched)
-            and not exists (
-                select 1
-                from {{ this }} as known
-                where
-                    known.actor_id = seen.actor_id
-                    and known.actor_type = coalesce(seen.actor_type, 'user')
-            )
+        where stated.actor_id is null and known.actor_id is null
 
-        {% endif %}
+    {% else %}
+
+        where stated.actor_id is null
+
+    {% endif %}
 
 ),
 

@@ -7,8 +7,8 @@
     )
 }}
 
-{#- A late or corrected state, and an appeal, touch their action; a touched action is rebuilt from
-    all its states and appeals. Actions never vanish. -#}
+{#- A late or corrected state, and an appeal, touch their action; a touched
+    action is rebuilt from all its states and appeals. Actions never vanish. -#}
 with
 
 states as (

@@ -7,7 +7,8 @@
     )
 }}
 
-{#- An action that arrives after its appeal touches the appeal, which takes its actor from it. -#}
+{#- An action that arrives after its appeal touches the appeal, which takes its
+    actor from it. -#}
 with
 
 appeals as (

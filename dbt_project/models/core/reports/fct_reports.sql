@@ -12,7 +12,7 @@
     )
 }}
 
--- depends_on: {{ ref("int_reports__touched_reports") }}
+{%- set touched = ref("int_reports__touched_reports") %}
 
 with
 
@@ -22,10 +22,7 @@ reports as (
 
     {% if is_incremental() %}
 
-        where record_key in (
-            select touched.record_key
-            from {{ ref("int_reports__touched_reports") }} as touched
-        )
+        where {{ is_touched(["record_key"], touched) }}
 
     {% endif %}
 

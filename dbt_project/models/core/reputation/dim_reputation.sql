@@ -93,7 +93,7 @@ final as (
         entry,
         category_code,
         score,
-        -- Some lists write a host inside the block: count from the block's start.
+        -- Some lists write a host inside the block: count from its start.
         address - address % {{ ipv4_block_size("prefix_length") }}
             as range_start,
         address - address % {{ ipv4_block_size("prefix_length") }}

@@ -65,18 +65,28 @@ model as (
 
 ),
 
+aged as (
+
+    select
+        *,
+        {{ days_between("occurred_date", "as_of_date") }} as age_days
+
+    from evidence
+
+),
+
 faded as (
 
     select
         *,
         cast(
-            {{ fade("evidence", days_between("occurred_date", "as_of_date"), "half_life_days") }}
+            {{ fade("evidence", "age_days", "half_life_days") }}
             as decimal(18, 9)
         ) as faded_evidence
 
-    from evidence
+    from aged
 
-    where {{ days_between("occurred_date", "as_of_date") }} <= lasting_days
+    where age_days <= lasting_days
 
 ),
 
@@ -148,8 +158,8 @@ ranked as (
             partition by by_kind.actor_id
             order by
                 by_kind.faded_evidence * by_kind.severity_weight desc,
-                by_kind.policy_code,
-                by_kind.signal_kind_code
+                by_kind.policy_code asc,
+                by_kind.signal_kind_code asc
         ) as reason_rank
 
     from by_kind
@@ -193,7 +203,8 @@ odds as (
         scored.policy_scores,
         model.model_version,
         round(
-            model.intercept + model.gain * cast(scored.weighted_score as double),
+            model.intercept
+            + model.gain * cast(scored.weighted_score as double),
             6
         ) as risk_log_odds
 

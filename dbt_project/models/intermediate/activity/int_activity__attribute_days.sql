@@ -23,7 +23,15 @@ events as (
 
     {% if is_incremental() %}
 
-        where {{ near_touched_days("occurred_date", touched, "activity_date") }}
+        where
+            {{ near_touched_days("occurred_date", touched, "activity_date") }}
+            and {{
+                is_touched(
+                    ["actor_id", "occurred_date"],
+                    touched,
+                    ["actor_id", "activity_date"],
+                )
+            }}
 
     {% endif %}
 
@@ -33,15 +41,19 @@ content as (
 
     select * from {{ ref("stg_content") }}
 
-),
+    {% if is_incremental() %}
 
-touched as (
+        where
+            {{ near_touched_days("created_at", touched, "activity_date") }}
+            and {{
+                is_touched(
+                    ["actor_id", "created_date"],
+                    touched,
+                    ["actor_id", "activity_date"],
+                )
+            }}
 
-    select distinct
-        actor_id,
-        activity_date
-
-    from {{ touched }}
+    {% endif %}
 
 ),
 
@@ -116,15 +128,6 @@ final as (
         max(uses.used_at) as last_seen_at
 
     from uses
-
-    {% if is_incremental() %}
-
-        inner join touched
-            on
-                uses.actor_id = touched.actor_id
-                and uses.activity_date = touched.activity_date
-
-    {% endif %}
 
     where uses.attribute_value is not null
 

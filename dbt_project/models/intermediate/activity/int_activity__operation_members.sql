@@ -1,4 +1,5 @@
-with recursive
+-- The linter does not know recursion by key.
+with recursive  -- noqa: PRS
 
 shared as (
 

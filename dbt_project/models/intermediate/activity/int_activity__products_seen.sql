@@ -8,12 +8,20 @@
     )
 }}
 
-{#- Grows only: a product that any version of any record names has been seen. -#}
+{#- Grows only: a product that any version of any record names has been seen.
+-#}
 with
 
 seen as (
 
-    {% for input in ["events", "logins", "payments", "model_scores", "content", "user_reports"] %}
+    {% for input in [
+        "events",
+        "logins",
+        "payments",
+        "model_scores",
+        "content",
+        "user_reports",
+    ] %}
 
         select distinct product_code
 

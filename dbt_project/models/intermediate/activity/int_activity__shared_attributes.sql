@@ -1,5 +1,5 @@
-{#- Rarity stands for meaning: an address that two actors share links them, one that a whole
-    country shares does not. -#}
+{#- Rarity stands for meaning: an address that two actors share links them, one
+    that a whole country shares does not. -#}
 with
 
 attributes as (

@@ -1,5 +1,5 @@
-{#- All versions of what arrived count, not the newest only: a correction that moves an event to
-    another actor must also rebuild the day it leaves. -#}
+{#- All versions of what arrived count, not the newest only: a correction that
+    moves an event to another actor must also rebuild the day it leaves. -#}
 {%- set touched = ref("int_activity__touched_events") %}
 
 with
@@ -36,7 +36,7 @@ touched_content as (
 
     where
         {{ in_interval() }}
-        {% if builds_whole("int_activity__attribute_days") %}and 1 = 0{% endif %}
+        and not {{ builds_whole("int_activity__attribute_days") }}
 
 ),
 

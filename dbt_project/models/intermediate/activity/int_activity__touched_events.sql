@@ -1,5 +1,5 @@
-{#- A correction of a payment may move its day, so both days count. Events and logins keep theirs:
-    the day is part of their key. -#}
+{#- A correction of a payment may move its day, so both days count. Events and
+    logins keep theirs: the day is part of their key. -#}
 with
 
 versions as (
@@ -19,7 +19,7 @@ arrived as (
 
     where
         {{ in_interval() }}
-        {% if builds_whole(["fct_events", "fct_actor_daily"]) %}and 1 = 0{% endif %}
+        and not {{ builds_whole(["fct_events", "fct_actor_daily"]) }}
 
 ),
 

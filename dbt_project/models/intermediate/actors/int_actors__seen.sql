@@ -8,8 +8,8 @@
     )
 }}
 
-{#- Grows only, and a minimum of minima is the minimum of all: any order of arrival ends in the
-    same rows. -#}
+{#- Grows only, and a minimum of minima is the minimum of all: any order of
+    arrival ends in the same rows. -#}
 with
 
 arrived as (

@@ -26,4 +26,4 @@ final as (
 
 select * from final
 
-{% if builds_whole("bridge_actor_attributes") %}where 1 = 0{% endif %}
+where not {{ builds_whole("bridge_actor_attributes") }}

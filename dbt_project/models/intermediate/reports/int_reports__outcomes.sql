@@ -1,21 +1,19 @@
-{#- What review made of reports: the first decisive label after a report, on the same actor, policy
-    and (where both name one) item. -#}
--- depends_on: {{ ref("int_reports__touched_reporters") }}
-
+{#- What review made of reports: the first decisive label after a report, on the
+    same actor, policy and (where both name one) item. -#}
 with
 
 reports as (
 
     select * from {{ ref("stg_user_reports") }}
 
-    {% if not builds_whole("fct_reports") %}
-
-        where reporter_actor_id in (
-            select touched.reporter_actor_id
-            from {{ ref("int_reports__touched_reporters") }} as touched
-        )
-
-    {% endif %}
+    where
+        {{
+            is_touched(
+                ["reporter_actor_id"],
+                ref("int_reports__touched_reporters"),
+                whole=builds_whole("fct_reports"),
+            )
+        }}
 
 ),
 
@@ -58,7 +56,10 @@ decisive as (
     qualify
         row_number() over (
             partition by reports.record_key
-            order by labels.labelled_at, labels.label_code desc, labels.label_id
+            order by
+                labels.labelled_at asc,
+                labels.label_code desc,
+                labels.label_id asc
         ) = 1
 
 ),

@@ -1,5 +1,5 @@
-{#- A report changes what is known of its reporter, and so does a label on what it reported: from
-    that moment on, never before. -#}
+{#- A report changes what is known of its reporter, and so does a label on what
+    it reported: from that moment on, never before. -#}
 with
 
 reports as (
@@ -64,7 +64,7 @@ final as (
 
     from changes
 
-    {% if builds_whole("fct_reports") %}where 1 = 0{% endif %}
+    where not {{ builds_whole("fct_reports") }}
 
     group by reporter_actor_id
 

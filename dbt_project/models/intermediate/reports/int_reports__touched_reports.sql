@@ -1,4 +1,5 @@
-{#- All versions, so that a report that a correction laid on another actor also leaves the first. -#}
+{#- All versions, so that a report that a correction laid on another actor also
+    leaves the first. -#}
 {%- set touched = ref("int_reports__touched_reporters") %}
 
 with

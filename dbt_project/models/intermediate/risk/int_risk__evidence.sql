@@ -1,21 +1,20 @@
-{#- What a day's signals of one kind weigh. They saturate within a day, so that a thousand alike
-    weigh little more than three; they fade by the half-life of their policy. -#}
--- depends_on: {{ ref("int_risk__touched_actors") }}
-
+{#- What a day's signals of one kind weigh. They saturate within a day, so that
+    a thousand alike weigh little more than three; they fade by the half-life of
+    their policy. -#}
 with
 
 signals as (
 
     select * from {{ ref("abuse_signals") }}
 
-    {% if not builds_whole(["user_risk", "user_risk_history"]) %}
-
-        where actor_id in (
-            select touched.actor_id
-            from {{ ref("int_risk__touched_actors") }} as touched
-        )
-
-    {% endif %}
+    where
+        {{
+            is_touched(
+                ["actor_id"],
+                ref("int_risk__touched_actors"),
+                whole=builds_whole(["user_risk", "user_risk_history"]),
+            )
+        }}
 
 ),
 
@@ -96,7 +95,10 @@ final as (
         cast(
             least(
                 {{ var("risk_lookback_days") }},
-                ceil(half_life_days * log2(evidence * severity_weight * gain / 0.02))
+                ceil(
+                    half_life_days
+                    * log2(evidence * severity_weight * gain / 0.02)
+                )
             ) as integer
         ) as lasting_days,
 

@@ -14,4 +14,4 @@ final as (
 
 select * from final
 
-{% if builds_whole(["user_risk", "user_risk_history"]) %}where 1 = 0{% endif %}
+where not {{ builds_whole(["user_risk", "user_risk_history"]) }}

@@ -1,5 +1,6 @@
-{#- Log-ins and payments that failed. A failed log-in says that an account is under attack before
-    it says anything about who owns it: its weight is small, and its policy is take-over. -#}
+{#- Log-ins and payments that failed. A failed log-in says that an account is
+    under attack before it says anything about who owns it: its weight is small,
+    and its policy is take-over. -#}
 {%- set whole = builds_whole("abuse_signals") -%}
 {%- set touched = ref("int_signals__touched_actor_days") %}
 
@@ -11,15 +12,10 @@ events as (
 
     where
         event_type in ('login', 'payment')
-        {% if not whole %}
-            and (actor_id, occurred_date) in (
-                select (touched.actor_id, touched.occurred_date)
-                from {{ touched }} as touched
-            )
-            and {{
-                near_touched_days("occurred_date", touched, "occurred_date")
-            }}
-        {% endif %}
+        and {{ near_touched_days("occurred_date", touched, "occurred_date") }}
+        and {{
+            is_touched(["actor_id", "occurred_date"], touched, whole=whole)
+        }}
 
 ),
 

@@ -1,5 +1,6 @@
-{#- A spike is a day far beyond the actor's own past. Beyond what is rare for anyone on the product
-    counts by itself, so that an actor without a past is no blind spot. -#}
+{#- A spike is a day far beyond the actor's own past. Beyond what is rare for
+    anyone on the product counts by itself, so that an actor without a past is
+    no blind spot. -#}
 {%- set whole = builds_whole("abuse_signals") -%}
 {%- set touched = ref("int_signals__touched_actor_days") %}
 
@@ -9,22 +10,16 @@ actor_days as (
 
     select * from {{ ref("fct_actor_daily") }}
 
-    {% if not whole %}
-
-        where
-            actor_id in (
-                select touched.actor_id from {{ touched }} as touched
+    where
+        {{
+            near_touched_days(
+                "activity_date",
+                touched,
+                "occurred_date",
+                before=var("baseline_days"),
             )
-            and {{
-                near_touched_days(
-                    "activity_date",
-                    touched,
-                    "occurred_date",
-                    before=var("baseline_days"),
-                )
-            }}
-
-    {% endif %}
+        }}
+        and {{ is_touched(["actor_id"], touched, whole=whole) }}
 
 ),
 
@@ -216,16 +211,16 @@ final as (
 
     from spikes
 
-    {% if not whole %}
-
-        inner join {{ touched }} as touched
-            on
-                spikes.actor_id = touched.actor_id
-                and spikes.activity_date = touched.occurred_date
-
-    {% endif %}
-
-    where spikes.score > 0
+    where
+        spikes.score > 0
+        and {{
+            is_touched(
+                ["spikes.actor_id", "spikes.activity_date"],
+                touched,
+                ["actor_id", "occurred_date"],
+                whole=whole,
+            )
+        }}
 
 )
 

@@ -1,5 +1,5 @@
-{#- An address is in a block when the block of its first n bits is: an equal join per prefix length
-    on the lists, instead of a range join. -#}
+{#- An address is in a block when the block of its first n bits is: an equal
+    join per prefix length on the lists, instead of a range join. -#}
 {%- set whole = builds_whole("abuse_signals") -%}
 {%- set touched = ref("int_signals__touched_actor_days") %}
 
@@ -18,15 +18,15 @@ uses as (
 
     where
         attribute_type = 'ip'
-        {% if not whole %}
-            and (actor_id, activity_date) in (
-                select (touched.actor_id, touched.occurred_date)
-                from {{ touched }} as touched
+        and {{ near_touched_days("activity_date", touched, "occurred_date") }}
+        and {{
+            is_touched(
+                ["actor_id", "activity_date"],
+                touched,
+                ["actor_id", "occurred_date"],
+                whole=whole,
             )
-            and {{
-                near_touched_days("activity_date", touched, "occurred_date")
-            }}
-        {% endif %}
+        }}
 
 ),
 

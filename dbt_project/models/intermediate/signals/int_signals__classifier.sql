@@ -1,4 +1,5 @@
-{#- One item may be scored often in a day, by several models: the highest score speaks. -#}
+{#- One item may be scored often in a day, by several models: the highest score
+    speaks. -#}
 {%- set whole = builds_whole("abuse_signals") -%}
 {%- set touched = ref("int_signals__touched_actor_days") %}
 
@@ -10,12 +11,14 @@ scores as (
 
     where
         score >= {{ var("classifier_score_floor") }}
-        {% if not whole %}
-            and (actor_id, scored_date) in (
-                select (touched.actor_id, touched.occurred_date)
-                from {{ touched }} as touched
+        and {{
+            is_touched(
+                ["actor_id", "scored_date"],
+                touched,
+                ["actor_id", "occurred_date"],
+                whole=whole,
             )
-        {% endif %}
+        }}
 
 ),
 

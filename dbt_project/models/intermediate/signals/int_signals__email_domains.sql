@@ -13,12 +13,14 @@ versions as (
 
     where
         email_domain is not null
-        {% if not whole %}
-            and (actor_id, cast(updated_at as date)) in (
-                select (touched.actor_id, touched.occurred_date)
-                from {{ touched }} as touched
+        and {{
+            is_touched(
+                ["actor_id", "cast(updated_at as date)"],
+                touched,
+                ["actor_id", "occurred_date"],
+                whole=whole,
             )
-        {% endif %}
+        }}
 
 ),
 

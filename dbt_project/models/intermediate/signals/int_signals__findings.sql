@@ -1,4 +1,5 @@
-{#- A shadow or canary finding must not raise anyone's risk: it is not trusted yet. -#}
+{#- A shadow or canary finding must not raise anyone's risk: it is not trusted
+    yet. -#}
 {%- set whole = builds_whole("abuse_signals") -%}
 {%- set touched = ref("int_signals__touched_actor_days") %}
 
@@ -37,14 +38,15 @@ final as (
 
     from findings
 
-    {% if not whole %}
-
-        where (actor_id, cast(occurred_at as date)) in (
-            select (touched.actor_id, touched.occurred_date)
-            from {{ touched }} as touched
-        )
-
-    {% endif %}
+    where
+        {{
+            is_touched(
+                ["actor_id", "cast(occurred_at as date)"],
+                touched,
+                ["actor_id", "occurred_date"],
+                whole=whole,
+            )
+        }}
 
 )
 

@@ -1,5 +1,5 @@
-{#- A brigade saturates: a hundred reports of strangers in a day never weigh more than the word of
-    the most credible of them, however many they are. -#}
+{#- A brigade saturates: a hundred reports of strangers in a day never weigh
+    more than the word of the most credible of them, however many they are. -#}
 {%- set whole = builds_whole("abuse_signals") -%}
 {%- set touched = ref("int_signals__touched_actor_days") %}
 
@@ -9,18 +9,16 @@ reports as (
 
     select * from {{ ref("fct_reports") }}
 
-    {% if not whole %}
-
-        where
-            (reported_actor_id, reported_date) in (
-                select (touched.actor_id, touched.occurred_date)
-                from {{ touched }} as touched
+    where
+        {{ near_touched_days("reported_date", touched, "occurred_date") }}
+        and {{
+            is_touched(
+                ["reported_actor_id", "reported_date"],
+                touched,
+                ["actor_id", "occurred_date"],
+                whole=whole,
             )
-            and {{
-                near_touched_days("reported_date", touched, "occurred_date")
-            }}
-
-    {% endif %}
+        }}
 
 ),
 

@@ -158,7 +158,7 @@ actor_version_days as (
 
     from actors
 
-    where actors.actor_id in (select arrived_actors.actor_id from arrived_actors)
+    inner join arrived_actors on actors.actor_id = arrived_actors.actor_id
 
     union all
 
@@ -228,4 +228,4 @@ final as (
 
 select * from final
 
-{% if builds_whole("abuse_signals") %}where 1 = 0{% endif %}
+where not {{ builds_whole("abuse_signals") }}
