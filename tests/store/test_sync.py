@@ -56,6 +56,18 @@ def test_changes_arrive_once_with_their_times(any_settings: Settings) -> None:
     assert json.loads(row[0])["status"] == "running"
 
 
+def test_changes_arrive_after_all_that_arrived_before(settings: Settings) -> None:
+    """Whatever the clock says: a build's interval ends just past the newest arrival."""
+    _add(settings, "b1")
+    with Lake(settings).writer("test") as connection:
+        connection.execute(
+            "create table lake.raw.files as select timestamp '2999-01-01' as ingested_at"
+        )
+        sync_store(settings, connection)
+        row = connection.execute("select ingested_at from lake.raw.store_changes").fetchone()
+    assert row == (datetime(2999, 1, 1, microsecond=1),)  # noqa: DTZ001
+
+
 def test_a_callers_rollback_takes_the_changes_back(settings: Settings) -> None:
     _add(settings, "b1")
     with Lake(settings).writer("test") as connection:

@@ -8,13 +8,13 @@ import duckdb
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 # Raw tables whose commits carry one `ingested_at`; the rows of a file share its row's time.
-_STAMPED = ("files", "findings", "store_changes")
+STAMPED = ("files", "findings", "store_changes")
 
 
 def newest_arrival(connection: duckdb.DuckDBPyConnection) -> datetime:
     """The newest ``ingested_at`` in the lake, UTC; `BEGINNING` in an empty lake."""
     union = " union all ".join(
-        f"select max(ingested_at) as arrived_at from lake.raw.{table}" for table in _STAMPED
+        f"select max(ingested_at) as arrived_at from lake.raw.{table}" for table in STAMPED
     )
     row = connection.execute(f"select max(arrived_at) from ({union})").fetchone()
     newest: datetime | None = row[0] if row else None

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
 from gatehouse.errors import GatehouseError
+from gatehouse.lake.arrivals import STAMPED
 from gatehouse.settings import Settings
 from gatehouse.store.models import StoreChange
 from gatehouse.store.session import open_store
@@ -65,9 +66,9 @@ def sync_store(
             stayed open too long.
     """
     ensure_table(connection)
-    row = connection.execute(f"select max(change_id), max(ingested_at) from {TABLE}").fetchone()
-    last_id, last_at = row if row is not None and row[0] is not None else (0, None)
-    stamp = ingested_at or _after(last_at)
+    row = connection.execute(f"select max(change_id) from {TABLE}").fetchone()
+    last_id = row[0] if row is not None and row[0] is not None else 0
+    stamp = (ingested_at or _next_arrival(connection)).replace(tzinfo=None)
     total = 0
     while changes := _read_page(settings, last_id):
         _append(connection, changes, stamp)
@@ -76,9 +77,24 @@ def sync_store(
     return total
 
 
-def _after(last_at: datetime | None) -> datetime:
+def _next_arrival(connection: duckdb.DuckDBPyConnection) -> datetime:
+    """Later than all that arrived, of any kind: a build's interval may end there already."""
+    union = " union all ".join(
+        f"select max(ingested_at) from lake.raw.{table}" for table in _stamped_tables(connection)
+    )
+    row = connection.execute(f"select max(columns(*)) from ({union})").fetchone()
     now = datetime.now(UTC).replace(tzinfo=None)
-    return now if last_at is None else max(now, last_at + timedelta(microseconds=1))
+    newest = row[0] if row else None
+    return now if newest is None else max(now, newest + timedelta(microseconds=1))
+
+
+def _stamped_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute(
+        "select table_name from information_schema.tables where table_catalog = 'lake' "
+        "and table_schema = 'raw' and list_contains($1, table_name)",
+        [list(STAMPED)],
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _read_page(settings: Settings, last_id: int) -> Sequence[StoreChange]:
