@@ -201,7 +201,7 @@ def _who_and_where(
 ) -> Columns:
     # One draw a session: an actor does not hop between addresses within one.
     draw = rng.random(int(session_of.max()) + 1, np.float32)[session_of]
-    which = (draw > 0.72).astype(np.int64) + (draw > 0.985)
+    which = (draw > 0.72).astype(np.int64) + (draw > 0.96)
     device = people.devices[actor, (draw > 0.8).astype(np.int64)]
     device = np.where(device < 0, people.devices[actor, 0], device)
     return {

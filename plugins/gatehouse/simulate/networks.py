@@ -58,11 +58,11 @@ def build_networks(actors: int, organisations: int) -> Networks:
     """Addresses enough for a world of so many actors."""
     size = {
         "home": actors,
-        "carrier": max(4, actors // 40),
+        "carrier": max(4, actors // 200),
         "office": max(1, organisations),
         "university": max(2, actors // 1500),
-        "vpn": max(24, actors // 200),
-        "datacenter": max(40, actors // 100),
+        "vpn": max(8, actors // 250),
+        "datacenter": max(40, actors // 5),
         "tor": max(12, actors // 1000),
     }
     first: dict[str, int] = {}

@@ -187,8 +187,9 @@ def _addresses(
     campus = rng.random(count) < 0.03
     usual = np.where(campus, networks.draw("university", rng, count), usual)
     second = np.where(usual == home, networks.draw("carrier", rng, count), home)
+    # Most programs have a hosted address of their own; people share those of carriers and VPNs.
     hosted = networks.draw("datacenter", rng, count)
-    rare = np.where(rng.random(count) < 0.04, networks.draw("vpn", rng, count), second)
+    rare = np.where(rng.random(count) < 0.12, networks.draw("vpn", rng, count), second)
     rare = np.where(rng.random(count) < 0.004, networks.draw("tor", rng, count), rare)
     is_key = (kind == API_KEY)[:, None]
     return np.where(is_key, hosted[:, None], np.stack([usual, second, rare], axis=1))
