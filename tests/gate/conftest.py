@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import textwrap
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.conftest import PROJECT
-from tests.store.factories import build_run
+from tests.store.factories import NOW, build_run
 
 from gatehouse.gate.lineage import core_tables
 from gatehouse.lake import Lake
@@ -123,8 +124,10 @@ class House:
 
     def built(self, snapshot_id: int, build_id: str = "b1") -> str:
         """Record that a build made the snapshot."""
+        started = NOW + timedelta(seconds=snapshot_id)
+        run = build_run(build_id, snapshot_id=snapshot_id, status="succeeded", started_at=started)
         with open_store(self.settings).begin() as session:
-            session.add(build_run(build_id, snapshot_id=snapshot_id, status="succeeded"))
+            session.add(run)
         return build_id
 
     def suite(self, table: str, **changes: object) -> None:

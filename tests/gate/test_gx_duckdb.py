@@ -125,6 +125,7 @@ def test_counts_are_kept_and_values_are_not(runner: GxRunner) -> None:
 def test_without_a_version_before_its_bound_is_left_out() -> None:
     kwargs = {"min_value": {"previous": "row_count", "times": 0.5}, "max_value": 7}
     assert resolve(kwargs, {}) == {"max_value": 7}
+    assert resolve(kwargs, {"row_count": 0.0}) == {"max_value": 7}
     assert resolve(kwargs, {"row_count": 10.0}) == {"min_value": 5.0, "max_value": 7}
 
 

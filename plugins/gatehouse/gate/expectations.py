@@ -103,13 +103,14 @@ def _silence() -> None:
 def resolve(kwargs: Mapping[str, Any], previous: Mapping[str, float]) -> dict[str, Any]:
     """Fill in ``{previous: NAME, times: FACTOR}`` from the certified version before.
 
-    Where there is none, the bound is left out: a first version has nothing to differ from.
+    Where there is none, or it was nothing, the bound is left out: a first version has nothing
+    to differ from, and no multiple of nothing says anything.
     """
     resolved = {}
     for name, value in kwargs.items():
         if not (isinstance(value, dict) and "previous" in value):
             resolved[name] = value
-        elif value["previous"] in previous:
+        elif previous.get(value["previous"]):
             resolved[name] = previous[value["previous"]] * value.get("times", 1)
     return resolved
 

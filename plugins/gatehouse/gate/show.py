@@ -73,8 +73,16 @@ def show_certificate(found: Mapping[str, Any]) -> None:
     )
     if found["held_by"]:
         typer.echo(f"held by {', '.join(found['held_by'])}")
-    columns = ["result", "severity", "tool", "check", "observed", "reason", "owner"]
+    columns = ["result", "severity", "tool", "check"]
     _print("Checks", columns, found["checks"], empty="No check was carried out.")
+    for check in found["checks"]:
+        if check["result"] in ("failed", "could_not_check"):
+            observed = ", ".join(f"{name} {value}" for name, value in check["observed"].items())
+            typer.echo(
+                printable(f"{check['result']} ({check['severity']}): {check['check']}: {observed}")
+            )
+            if check["reason"] or check["owner"]:
+                typer.echo(printable(f"    {check['reason']} Owner: {check['owner'] or 'nobody'}"))
 
 
 def show_answer(answer: Answer, *, as_json: bool, as_csv: bool) -> None:

@@ -58,7 +58,8 @@ class Expectation(BaseModel):
     @property
     def title(self) -> str:
         """How it is shown."""
-        return self.name or f"{self.type}({', '.join(self.columns)})"
+        columns = f"({', '.join(self.columns)})" if self.columns else ""
+        return self.name or f"{self.type}{columns}"
 
 
 class Empty(BaseModel):

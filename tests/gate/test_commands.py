@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.gate.conftest import House
+from tests.store.factories import NOW, build_run, certificate
+from typer.testing import CliRunner
+
+from gatehouse.cli.app import app
+from gatehouse.errors import GatehouseError
+from gatehouse.gate import run_gate
+from gatehouse.gate.actor import read_actor
+from gatehouse.gate.publish import publish
+from gatehouse.gate.results import GateReport, TableResult
+from gatehouse.gate.status import read_status
+from gatehouse.gate.subject import Subject
+from gatehouse.lake import Lake
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import BuildNode, DetectionRun, PublishedVersion
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def cli(house: House, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    monkeypatch.setenv("GATEHOUSE_HOME", str(house.settings.home))
+    monkeypatch.setenv("GATEHOUSE_PROJECT", str(house.settings.project))
+
+    def run(*args: str, code: int = 0) -> Any:
+        done = CliRunner().invoke(app, [*args, "--json"])
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout)
+
+    return run
+
+
+def test_each_state_of_a_table_has_its_word(house: House, cli: Cli) -> None:
+    snapshot = house.fill()
+    house.built(snapshot)
+    run_gate(house.settings, snapshot_id=snapshot)
+    house.sql("update lake.core.fct_a set score = 9 where key = 'k1'")
+    bad = house.sql("delete from lake.core.dim_c", "delete from lake.raw.c")
+    house.suite("dim_c", empty={"when": "always", "reason": "it may be empty"})
+    house.built(bad, "b2")
+    gated = cli("gate", code=1)
+    assert (gated["certified"], gated["held"]) == (["dim_c"], ["fct_a", "fct_b"])
+    with open_store(house.settings).begin() as session:
+        session.add(
+            DetectionRun(
+                detection_run_id="r",
+                detection_id="guessing",
+                detection_version=1,
+                code_hash="c",
+                mode="live",
+                status="held",
+                is_increment=True,
+                inputs={},
+                parameters={},
+                message="fct_a failed its gate",
+                started_at=NOW,
+                finished_at=NOW,
+            )
+        )
+    found = cli("status")
+    states = {each["table"]: (each["state"], each["why"]) for each in found["tables"]}
+    assert states["fct_a"][0] == "stale"
+    assert "score" in states["fct_a"][1]
+    assert states["fct_b"] == ("stale", f"snapshot {bad}: held: fct_a failed")
+    assert states["dim_c"][0] == "no_data"
+    assert found["build"]["build_id"] == "b2"
+    assert [each["detection"] for each in found["detections_held"]] == ["guessing"]
+    shown = cli("certificate", "fct_a")
+    failed = [check for check in shown["checks"] if check["result"] == "failed"]
+    assert [check["reason"] for check in failed] == ["a score is a share"]
+    assert [each["table"] for each in cli("tables")] == ["dim_c", "fct_a", "fct_b"]
+    described = next(each for each in cli("tables") if each["table"] == "fct_a")
+    assert described["description"] == "One row per a."
+    assert [column["name"] for column in described["columns"]] == ["key", "score", "day"]
+    for command in ("status", "tables", "attach"):
+        done = CliRunner().invoke(app, [command])
+        assert done.exit_code == 0, done.output
+        assert "fct_a" in done.stdout
+
+
+def test_status_of_an_empty_home_names_the_next_steps(house: House, cli: Cli) -> None:
+    found = cli("status")
+    assert {each["state"] for each in found["tables"]} == {"unchecked"}
+    assert (found["loads"], found["build"], found["detections_held"]) == ([], None, [])
+
+
+def test_an_expired_version_is_shown_as_such(settings: Settings) -> None:
+    with open_store(settings).begin() as session:
+        session.add(certificate("c1", table_name="t", expires_at=datetime(2020, 1, 1, tzinfo=UTC)))
+        session.flush()
+        session.add(
+            PublishedVersion(table_name="t", certificate_id="c1", snapshot_id=3, published_at=NOW)
+        )
+    found = {each["table"]: each for each in read_status(settings)["tables"]}
+    assert found["t"]["state"] == "expired"
+
+
+def test_an_actor_is_put_together_from_what_is_certified(settings: Settings) -> None:
+    lake = Lake(settings)
+    with lake.writer("test") as connection:
+        connection.execute(
+            "create table lake.core.user_risk as select 'a1' as actor_id, 0.9 as "
+            """risk_probability, 'high' as tier_code, '["many"]' as top_reasons"""
+        )
+        connection.execute("create table lake.core.fct_findings as select 'a1' as actor_id")
+    snapshot = lake.current_snapshot()
+    with open_store(settings).begin() as session:
+        later = datetime(2999, 1, 1, tzinfo=UTC)
+        session.add(
+            certificate("c", table_name="user_risk", snapshot_id=snapshot, expires_at=later)
+        )
+        session.flush()
+        session.add(
+            PublishedVersion(
+                table_name="user_risk", certificate_id="c", snapshot_id=snapshot, published_at=NOW
+            )
+        )
+    found = read_actor(settings, "a1")
+    assert found["risk"][0]["top_reasons"] == ["many"]
+    # Not certified is not the same as nothing found.
+    assert found["findings"] is None
+    assert "fct_findings" in found["not_certified"]
+    with pytest.raises(GatehouseError, match="not looked at"):
+        read_actor(settings, "a2' or true --")
+
+
+def _report(snapshot: int, result: str = "passed") -> GateReport:
+    tables = (TableResult("t", result, row_count=1),)  # type: ignore[arg-type]
+    return GateReport(snapshot, None, datetime.now(UTC), tables, {})
+
+
+def test_pointers_move_forward_only(any_settings: Settings) -> None:
+    def shown() -> int:
+        with open_store(any_settings, read_only=True).begin() as session:
+            return session.get_one(PublishedVersion, "t").snapshot_id
+
+    moved = [publish(any_settings, _report(s), Subject(s)).tables[0].is_published for s in (3, 5)]
+    assert (moved, shown()) == ([True, True], 5)
+    assert not publish(any_settings, _report(4), Subject(4)).tables[0].is_published
+    assert shown() == 5
+    publish(any_settings, _report(6, "could_not_check"), Subject(6))
+    publish(any_settings, _report(5, "could_not_check"), Subject(5))
+    assert shown() == 5
+    publish(any_settings, _report(5, "failed"), Subject(5))
+    assert shown() == 4
+    publish(any_settings, _report(5), Subject(5))
+    assert shown() == 5
+
+
+def test_certificates_are_all_written_or_none(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = (TableResult("t", "passed"), TableResult("u", "fine"))  # type: ignore[arg-type]
+    report = GateReport(3, None, datetime.now(UTC), tables, {})
+    with pytest.raises(Exception, match="ck_certificates_result"):
+        publish(settings, report, Subject(3))
+    with open_store(settings)() as session:
+        assert session.get(PublishedVersion, "t") is None
+
+
+def test_a_failed_model_counts_until_it_was_built_again(settings: Settings) -> None:
+    from gatehouse.gate.subject import choose_subject
+
+    def add(build: str, hour: int, status: str, unique_id: str = "model.a") -> None:
+        started = NOW.replace(hour=hour)
+        node = BuildNode(
+            unique_id=unique_id, name="a", resource_type="model", status=status, started_at=started
+        )
+        with open_store(settings).begin() as session:
+            session.add(build_run(build, snapshot_id=hour, started_at=started, nodes=[node]))
+
+    add("b1", 1, "error")
+    assert choose_subject(settings, None, None).unbuilt == {"model.a"}
+    add("b2", 2, "success", "model.b")
+    assert choose_subject(settings, None, None).unbuilt == {"model.a"}
+    add("b3", 3, "success")
+    assert choose_subject(settings, None, None).unbuilt == frozenset()
+    assert choose_subject(settings, None, None).snapshot_id == 3
+    # As of an earlier build, what came later does not count.
+    assert choose_subject(settings, 1, None).unbuilt == {"model.a"}
+
+
+@pytest.mark.postgres
+def test_the_gate_runs_on_a_postgres_catalog_and_store(
+    house: House, postgres_settings: Settings
+) -> None:
+    settings = house.settings.model_copy(
+        update={"catalog": postgres_settings.catalog, "store_url": postgres_settings.store_url}
+    )
+    there = House(settings)
+    snapshot = there.fill()
+    there.built(snapshot)
+    report = run_gate(settings)
+    assert report.certified == ("dim_c", "fct_a", "fct_b")
+    log = (settings.home / "dbt" / "logs" / "dbt.log").read_text("utf-8")
+    assert "s3cret" not in log
