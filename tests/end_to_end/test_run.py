@@ -1,0 +1,189 @@
+"""The whole loop by real Airflow, in a home of its own: twice, then looked at, then stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+LOOP = ["ingest_landing", "build_core", "detect_abuse"]
+
+pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@dataclass
+class Home:
+    """One Gatehouse, driven as people drive it: by its command."""
+
+    folder: Path
+    port: int
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "GATEHOUSE"))},
+            "GATEHOUSE_PROJECT": str(PROJECT),
+            "GATEHOUSE_HOME": str(self.folder),
+            "GATEHOUSE_API_PORT": str(self.port),
+            "GATEHOUSE_MEMORY_LIMIT": "2GB",
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "gatehouse.cli.app", *arguments],
+            env=environment,
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        done = self(*arguments, "--json")
+        assert done.returncode == 0, f"{done.stderr[-4000:]}\n{done.stdout[-2000:]}"
+        return json.loads(done.stdout)
+
+    def processes(self) -> list[str]:
+        """Command lines of all processes that belong to this home."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("GATEHOUSE_HOME") == str(self.folder):
+                    found.append(" ".join(process.cmdline()))
+            except psutil.Error:
+                continue
+        return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    home = Home(tmp_path_factory.mktemp("gatehouse"), _free_port())
+    home.json("simulate", "--actors", "300", "--days", "7")
+    yield home
+    home("stop")
+
+
+@pytest.fixture(scope="module")
+def first(home: Home) -> dict[str, Any]:
+    report: dict[str, Any] = home.json("run")
+    return report
+
+
+def _login(report: dict[str, Any], home: Home, user: str) -> dict[str, str]:
+    passwords = json.loads((home.folder / "airflow" / "passwords.json").read_text("utf-8"))
+    reply = httpx.post(
+        f"{report['url']}/auth/token", json={"username": user, "password": passwords[user]}
+    )
+    return {"Authorization": f"Bearer {reply.json()['access_token']}"}
+
+
+def test_the_loop_runs_to_findings_and_every_run_succeeds(first: dict[str, Any]) -> None:
+    assert {run["state"] for run in first["runs"]} == {"success"}
+    assert set(LOOP) <= {run["dag_id"] for run in first["runs"]}
+    summary = first["summary"]
+    loaded = summary["loaded_ever"]
+    assert loaded["rows_in"] == (
+        loaded["rows_loaded"]
+        + loaded["rows_quarantined"]
+        + loaded["rows_repeated"]
+        + loaded["rows_left_out"]
+    )
+    assert loaded["rows_loaded"] > 1000
+    assert loaded["rows_quarantined"] > 0
+    assert summary["held"] == {}
+    assert summary["certified"]["fct_events"] > 1000
+    assert sum(summary["found"].values()) > 0
+    assert summary["certified"]["fct_findings"] == sum(summary["found"].values())
+
+
+def test_a_second_run_finds_nothing_new(first: dict[str, Any], home: Home) -> None:
+    second = home.json("run")
+    assert {run["state"] for run in second["runs"]} == {"success"}
+    assert {run["dag_id"] for run in second["runs"]} == {"ingest_landing"}
+    assert second["summary"]["nothing_new"] is True
+    assert second["summary"]["certified"] == first["summary"]["certified"]
+
+
+def test_the_assets_link_the_loop(first: dict[str, Any], home: Home) -> None:
+    headers = _login(first, home, "analyst")
+    events = httpx.get(f"{first['url']}/api/v2/assets/events", headers=headers).json()
+    made = {
+        (event["source_dag_id"], event["name"], started["dag_id"])
+        for event in events["asset_events"]
+        for started in event["created_dagruns"]
+    }
+    assert made >= {
+        ("ingest_landing", "raw", "build_core"),
+        ("build_core", "certified", "detect_abuse"),
+        ("detect_abuse", "findings", "build_core"),
+    }
+
+
+def test_pages_ask_for_the_login(first: dict[str, Any], home: Home) -> None:
+    page = f"{first['url']}/gatehouse/"
+    assert httpx.get(page).status_code == 401
+    reply = httpx.get(page, headers=_login(first, home, "analyst"), timeout=60)
+    assert reply.status_code == 200
+    assert "fct_events" in reply.text
+    plugins = httpx.get(
+        f"{first['url']}/api/v2/plugins/importErrors", headers=_login(first, home, "admin")
+    )
+    assert plugins.json()["total_entries"] == 0
+
+
+def test_a_viewer_may_look_and_not_run(first: dict[str, Any], home: Home) -> None:
+    reply = httpx.post(
+        f"{first['url']}/api/v2/dags/build_core/dagRuns",
+        json={"logical_date": None},
+        headers=_login(first, home, "analyst"),
+    )
+    assert reply.status_code == 403
+
+
+def test_the_page_of_a_run_shows_each_model(first: dict[str, Any], home: Home) -> None:
+    run = next(run for run in first["runs"] if run["dag_id"] == "build_core")
+    reply = httpx.get(
+        f"{first['url']}/gatehouse/run",
+        params={"dag_id": "build_core", "run_id": run["run_id"]},
+        headers=_login(first, home, "analyst"),
+        timeout=60,
+    )
+    assert reply.status_code == 200
+    for name in ("stg_events", "fct_events", "user_risk", "passed"):
+        assert name in reply.text, name
+
+
+def test_a_backfill_of_days_without_rows_is_made_and_succeeds(
+    first: dict[str, Any], home: Home
+) -> None:
+    days = ("--from-date", "2026-01-02", "--to-date", "2026-01-03")
+    done = home("airflow", "backfill", "create", "--dag-id", "build_core", *days)
+    assert done.returncode == 0, done.stderr[-2000:]
+    follow = home.json("run")
+    backfilled = [run for run in follow["runs"] if run["run_id"].startswith("backfill__")]
+    assert [run["state"] for run in backfilled] == ["success", "success"]
+
+
+# Last: the others need it running.
+def test_stop_leaves_no_process_and_frees_the_port(first: dict[str, Any], home: Home) -> None:
+    assert len(home.processes()) >= 4
+    done = home("stop")
+    assert done.returncode == 0, done.stderr
+    assert home.processes() == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(first["url"])
+    assert "was not running" in home("stop").stdout
