@@ -71,6 +71,20 @@ class Project:
         finally:
             connection.close()
 
+    def tables_with(self, text: str) -> set[str]:
+        """Names of the tables of the lake, of any layer, with a text that holds ``text``."""
+        columns = self.rows(
+            "select schema_name, table_name, column_name from duckdb_columns() "
+            "where database_name = 'lake' and data_type = 'VARCHAR'"
+        )
+        return {
+            str(table)
+            for schema, table, column in columns
+            if self.rows(
+                f"select 1 from lake.{schema}.{table} where contains({column}, '{text}') limit 1"
+            )
+        }
+
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Rows of a query on the current lake."""
         connection = Lake(self.settings).current()

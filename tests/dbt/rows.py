@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from gatehouse.ingest.contracts import Contract
+from gatehouse.ingest.tables import FINDINGS
 
 Values = dict[str, Any]
 
@@ -30,6 +31,7 @@ KEYS = {
     "user_reports": ("report_id",),
 }
 DATED = ("events", "logins")
+_LINEAGE = ("record_key", "source_id", "row_hash", "version_at", "ingested_at")
 EPOCH = datetime(2026, 1, 1)  # noqa: DTZ001 - the lake's timestamps are UTC and naive
 
 
@@ -75,12 +77,19 @@ def insert(
         by_contract.setdefault(row.contract, []).append(row)
     connection.execute("begin")
     for name, members in sorted(by_contract.items()):
-        columns = [column.name for column in contracts[name].columns]
-        lineage = ["record_key", "source_id", "row_hash", "version_at", "ingested_at"]
-        marks = ", ".join("?" for _ in [*columns, *lineage])
+        if name == "findings":
+            columns = list(FINDINGS)
+            cells = [
+                [{**row.values, "ingested_at": ingested_at}.get(c) for c in columns]
+                for row in members
+            ]
+        else:
+            stated = [column.name for column in contracts[name].columns]
+            columns = [*stated, *_LINEAGE]
+            cells = [_cells(row, stated, ingested_at) for row in members]
+        marks = ", ".join("?" for _ in columns)
         connection.executemany(
-            f"insert into lake.raw.{name} ({', '.join([*columns, *lineage])}) values ({marks})",
-            [_cells(row, columns, ingested_at) for row in members],
+            f"insert into lake.raw.{name} ({', '.join(columns)}) values ({marks})", cells
         )
     connection.execute("commit")
 

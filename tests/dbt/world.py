@@ -16,6 +16,8 @@ DAYS = 40
 ACTORS = [f"actor-{number}" for number in range(8)]
 PRODUCTS = ["image_generation", "chat_assistant", "unheard_of"]
 ADDRESSES = [f"10.0.{number}.{number}" for number in range(5)] + ["2001:db8::1"]
+# In every restricted value, and in no other.
+MARKER = "s3cr3t"
 POLICIES = ["spam", "harassment", "undescribed"]
 
 
@@ -32,6 +34,7 @@ def make_world(seed: int) -> list[Row]:
         *_lists(rng),
         *_accounts(rng),
         *_actions(rng),
+        *_findings(rng),
     ]
 
 
@@ -85,7 +88,7 @@ def _spike(rng: random.Random) -> list[Row]:
                 "event_type": "request",
                 "outcome_code": "ok",
             }
-            share = 0.5 if day == 20 else 0.0
+            share = 0.2 if day == 20 else 0.0
             rows += _versions(rng, Row("events", values), share, actor_id=ACTORS[7])
     return rows
 
@@ -129,7 +132,7 @@ def _content_and_scores(rng: random.Random) -> list[Row]:
     rows: list[Row] = []
     for number in range(60):
         actor, at = rng.choice(ACTORS), _moment(rng)
-        body = "tell me about the thing " * 5 if number % 3 else f"short {number}"
+        body = f"{MARKER} tell me " * 9 if number % 3 else f"{MARKER} {number}"
         content = {
             "content_id": f"content-{number}",
             "created_at": at,
@@ -165,6 +168,7 @@ def _reports_and_labels(rng: random.Random) -> list[Row]:
             "product_code": "chat_assistant",
             "policy_code": rng.choice(POLICIES),
             "severity": rng.randrange(1, 6),
+            "comment": f"{MARKER} of report {number}",
         }
         change = {"reported_actor_id": rng.choice(ACTORS), "reported_at": _moment(rng)}
         rows += _versions(rng, Row("user_reports", report), 0.2, **change)
@@ -216,7 +220,7 @@ def _accounts(rng: random.Random) -> list[Row]:
                 "created_at": START - timedelta(days=3),
                 "status_code": rng.choice(["active", "suspended"]),
                 "plan_code": rng.choice(["free", "pro"]),
-                "email": rng.choice(["a@throwaway.test", "b@example.test"]),
+                "email": rng.choice([f"{MARKER}@throwaway.test", f"{MARKER}@example.test"]),
                 "is_protected": rng.choice([None, True]),
             }
             rows += _versions(rng, Row("actors", values), 0.3, plan_code="team")
@@ -251,4 +255,32 @@ def _actions(rng: random.Random) -> list[Row]:
         if number % 4 == 0:
             reversed_state = {"updated_at": later, "state_code": "reversed"}
             rows.append(Row("enforcement_actions", {**action, **reversed_state}))
+    return rows
+
+
+def _findings(rng: random.Random) -> list[Row]:
+    rows: list[Row] = []
+    for number in range(20):
+        at = _moment(rng)
+        values = {
+            "finding_key": f"finding-{number}",
+            "detection_id": "some_detection",
+            "detection_version": 1,
+            "code_hash": "c",
+            "mode_code": rng.choice(["live", "live", "shadow"]),
+            "severity_code": "high",
+            "policy_code": rng.choice(POLICIES),
+            "abuse_type_code": "t",
+            "actor_id": rng.choice(ACTORS),
+            "dedup_key": f"{number}",
+            "score": rng.random(),
+            "event_count": rng.randrange(9),
+            "last_event_at": at,
+            "detection_run_id": "r",
+            "found_at": at + timedelta(days=1),
+        }
+        rows.append(Row("findings", values))
+        if number % 4 == 0:
+            # The run was repeated and found the same again, later.
+            rows.append(Row("findings", {**values, "found_at": at + timedelta(days=2)}))
     return rows
