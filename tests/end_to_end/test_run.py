@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,17 +31,20 @@ class Home:
     folder: Path
     port: int
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
             **{k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "GATEHOUSE"))},
             "GATEHOUSE_PROJECT": str(PROJECT),
             "GATEHOUSE_HOME": str(self.folder),
             "GATEHOUSE_API_PORT": str(self.port),
             "GATEHOUSE_MEMORY_LIMIT": "2GB",
         }
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "gatehouse.cli.app", *arguments],
-            env=environment,
+            env=self.environment,
             cwd=PROJECT,
             capture_output=True,
             text=True,
@@ -187,3 +192,27 @@ def test_stop_leaves_no_process_and_frees_the_port(first: dict[str, Any], home: 
     with pytest.raises(httpx.ConnectError):
         httpx.get(first["url"])
     assert "was not running" in home("stop").stdout
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "kill"])
+def test_an_interrupted_start_leaves_no_process(
+    tmp_path: Path, signal_number: signal.Signals
+) -> None:
+    home = Home(tmp_path / "home", _free_port())
+    home.json("simulate", "--actors", "50", "--days", "1")
+    run = subprocess.Popen(
+        [sys.executable, "-m", "gatehouse.cli.app", "run"],
+        env=home.environment,
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    state = home.folder / "airflow" / "supervisor.json"
+    while not state.exists() and run.poll() is None:
+        time.sleep(0.1)
+    run.send_signal(signal_number)
+    _, errors = run.communicate(timeout=120)
+    assert run.returncode == 130, errors
+    assert "interrupted" in errors
+    assert home.processes() == []

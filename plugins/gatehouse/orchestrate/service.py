@@ -76,7 +76,9 @@ def start(settings: Settings, *, progress: Callable[[str], None]) -> Running:
     if there is None:
         progress(f"Starting Airflow on {base_url(settings)}")
         _spawn(settings, {**environment, "GATEHOUSE_AIRFLOW_FINGERPRINT": digest})
-    _wait_until_healthy(settings, progress)
+        _wait_until_healthy(settings, progress)
+    else:
+        _wait_until_healthy(settings, lambda _line: None)
     found = running(settings)
     if found is None:
         raise _did_not_start(settings)
