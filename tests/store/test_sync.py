@@ -137,10 +137,20 @@ def test_a_change_that_commits_late_is_not_passed_over(postgres_settings: Settin
     late.add(build_run("b1"))
     late.flush()  # has its change_id, not yet committed
     _add(postgres_settings, "b2")
-    finish = threading.Timer(1.0, late.commit)
-    finish.start()
-    assert _sync(postgres_settings) == 2
-    finish.join()
+    synced: list[int] = []
+    syncing = threading.Thread(target=lambda: synced.append(_sync(postgres_settings)))
+    syncing.start()
+    while syncing.is_alive() and not _somebody_waits(postgres_settings):
+        time.sleep(0.05)
+    late.commit()
     late.close()
+    syncing.join()
+    assert synced == [2]
     assert _sync(postgres_settings) == 0
     assert _keys(postgres_settings) == ["b0", "b1", "b2"]
+
+
+def _somebody_waits(settings: Settings) -> bool:
+    waiting = text("select count(*) from pg_locks where not granted")
+    with open_store(settings, read_only=True).begin() as session:
+        return bool(session.scalar(waiting))
