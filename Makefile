@@ -42,7 +42,7 @@ types: install
 	@$(BIN)/mypy
 
 sql: install ## dbt conventions and SQL style; a skipped file fails.
-	@$(BIN)/python -m tests.dbt.check_sql
+	@$(BIN)/python -m tests.dbt.lint
 
 pytest: install
 	@$(BIN)/pytest

@@ -14,7 +14,7 @@ _PROJECT_MARKER = Path("dbt_project") / "dbt_project.yml"
 
 
 def _find_project() -> Path:
-    """The checkout: the working folder or one above it, else where this package was installed from."""
+    """The checkout: the working folder or one above it, else where this package came from."""
     here = Path.cwd()
     for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
         if (folder / _PROJECT_MARKER).is_file():
