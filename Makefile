@@ -19,8 +19,8 @@ $(READY): constraints.txt pyproject.toml requirements.in
 	@echo "Installing what is locked into $(VENV) (once, about a minute)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
-	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -r constraints.txt
-	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	@$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --no-deps -r constraints.txt
+	@$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --no-deps -e .
 	@touch $(READY)
 
 run: install ## Run the pipeline through Airflow; DATA=path for a landing folder of your own.
@@ -52,7 +52,7 @@ measure: install ## Run one measurement: make measure NAME=real
 	@$(BIN)/python benchmarks/$(NAME).py
 
 lock: install ## Resolve requirements.in into constraints.txt, for every supported Python.
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --upgrade --no-annotate --no-header requirements.in -o constraints.txt
+	$(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --upgrade --no-annotate --no-header requirements.in -o constraints.txt
 
 clean: ## Remove the environment and everything the default home holds.
 	rm -rf $(VENV) .gatehouse
