@@ -167,12 +167,11 @@ def _tables(session: Session) -> list[Content]:
 
 
 def _certificate(certificate: Certificate, *, with_checks: bool = False) -> Content:
-    failed = certificate.result in ("failed", "could_not_check") or bool(certificate.held_by)
     row = {
         "table": certificate.table_name,
         "certificate_id": certificate.certificate_id,
         "result": certificate.result,
-        "state": "held" if failed else "certified",
+        "state": _state(certificate),
         "held_by": list(certificate.held_by),
         "message": certificate.message,
         "snapshot_id": certificate.snapshot_id,
@@ -198,11 +197,20 @@ def _certificate(certificate: Certificate, *, with_checks: bool = False) -> Cont
     return row
 
 
+def _state(certificate: Certificate) -> str:
+    if certificate.held_by or certificate.result in ("failed", "could_not_check"):
+        return "held"
+    # Empty tables are on show, but nothing in them was checked: no all-clear.
+    return "certified" if certificate.result == "passed" else certificate.result
+
+
 def _counts(certificate: Certificate) -> dict[str, int]:
-    """Checks by outcome, over all severities."""
+    """Checks by outcome; a failure that does not hold the table is a warning."""
     counts: Counter[str] = Counter()
-    for outcomes in certificate.severities.values():
-        counts.update(outcomes)
+    for severity, outcomes in certificate.severities.items():
+        for outcome, count in outcomes.items():
+            is_warning = outcome == "failed" and severity != "critical"
+            counts["warn" if is_warning else outcome] += count
     return {name: count for name, count in counts.items() if count}
 
 

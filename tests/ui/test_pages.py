@@ -69,7 +69,9 @@ def _build(settings: Settings, *, status: str = "succeeded") -> None:
             )
 
 
-def _certificate(settings: Settings, table: str, result: str, message: str = "") -> None:
+def _certificate(
+    settings: Settings, table: str, result: str, message: str = "", warnings: int = 0
+) -> None:
     with open_store(settings).begin() as session:
         session.add(
             Certificate(
@@ -79,7 +81,7 @@ def _certificate(settings: Settings, table: str, result: str, message: str = "")
                 build_id="b1",
                 suite_version="s",
                 result=result,
-                severities={"critical": {result: 1}},
+                severities={"critical": {result: 1}, "warning": {"failed": warnings}},
                 held_by=[],
                 row_count=1234,
                 message=message,
@@ -159,6 +161,19 @@ def test_the_overview_shows_what_is_on_show_and_what_is_held(
     text = client.get("/").text
     for part in ("1,234", "certified", "no suite", "held"):
         assert part in text, part
+
+
+def test_empty_is_no_all_clear_and_a_warning_holds_nothing(
+    settings: Settings, client: TestClient
+) -> None:
+    _build(settings)
+    _certificate(settings, "fct_appeals", "no_data")
+    assert "certified</span>" not in client.get("/").text
+    _certificate(settings, "fct_events", "passed", warnings=2)
+    text = client.get("/").text
+    assert "certified</span>" in text
+    assert "2 warn" in text
+    assert 'class="state bad"' not in text
 
 
 def test_hostile_text_is_shown_and_never_run(settings: Settings, client: TestClient) -> None:
