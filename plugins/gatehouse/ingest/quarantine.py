@@ -77,7 +77,8 @@ def list_quarantine(
             "count(distinct file_id) as file_count, min(path) as first_path, "
             f"arg_min(row_number, (path, row_number)) as first_row_number{wanted} "
             f"from lake.raw.quarantine where {where} "
-            "group by source_id, column_name, reason order by row_count desc, source_id, column_name, reason"
+            "group by source_id, column_name, reason "
+            "order by row_count desc, source_id, column_name, reason"
         )
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
