@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,3 +43,27 @@ def test_what_a_killed_supervisor_left_behind_is_not_taken_for_one(tmp_path: Pat
     home.state.write_text(json.dumps({"pid": 1, "url": "http://x", "fingerprint": ""}))
     assert running(settings) is None
     assert stop(settings) is False  # and process 1 lives on
+
+
+def test_what_a_killed_supervisor_started_is_ended_and_nothing_else(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "mine")
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+    def started(home: Settings, **more: str) -> subprocess.Popen[bytes]:
+        variables = {**os.environ, "AIRFLOW_HOME": str(airflow_home(home).folder), **more}
+        return subprocess.Popen(sleep, env=variables)
+
+    mark = {"GATEHOUSE_AIRFLOW_FINGERPRINT": "x"}
+    orphan = started(settings, **mark)
+    neighbour = started(Settings(home=tmp_path / "theirs"), **mark)
+    command = started(settings)  # e.g. gatehouse airflow dags list
+    try:
+        assert stop(settings) is True
+        assert orphan.wait(timeout=10) is not None
+        assert neighbour.poll() is None
+        assert command.poll() is None
+        assert stop(settings) is False
+    finally:
+        for process in (orphan, neighbour, command):
+            process.kill()
+            process.wait()

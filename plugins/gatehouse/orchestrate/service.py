@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -27,6 +28,8 @@ from gatehouse.settings import Settings
 # A cold machine compiles all of Airflow on the first start.
 START_SECONDS = 300.0
 _STOP_SECONDS = 30.0
+# Set for the supervisor and what it starts, nothing else.
+_FINGERPRINT = "GATEHOUSE_AIRFLOW_FINGERPRINT"
 _COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
@@ -75,7 +78,7 @@ def start(settings: Settings, *, progress: Callable[[str], None]) -> Running:
         there = None
     if there is None:
         progress(f"Starting Airflow on {base_url(settings)}")
-        _spawn(settings, {**environment, "GATEHOUSE_AIRFLOW_FINGERPRINT": digest})
+        _spawn(settings, {**environment, _FINGERPRINT: digest})
         _wait_until_healthy(settings, progress)
     else:
         _wait_until_healthy(settings, lambda _line: None)
@@ -96,7 +99,7 @@ def stop(settings: Settings) -> bool:
     """
     there = running(settings)
     if there is None:
-        return False
+        return _end_leftovers(settings)
     os.kill(there.pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
     home = airflow_home(settings)
@@ -124,6 +127,7 @@ def log_tail(settings: Settings, lines: int = 15) -> str:
 
 
 def _spawn(settings: Settings, environment: dict[str, str]) -> None:
+    _end_leftovers(settings)
     _require_free_port(settings)
     home = airflow_home(settings)
     home.state.unlink(missing_ok=True)  # of one that was killed
@@ -144,6 +148,26 @@ def _spawn(settings: Settings, environment: dict[str, str]) -> None:
         if process.poll() is not None:
             raise _did_not_start(settings)
         time.sleep(0.05)
+
+
+def _end_leftovers(settings: Settings) -> bool:
+    """End what a supervisor that was killed left behind: a scheduler waits for its tasks.
+
+    Returns:
+        Whether there was anything.
+    """
+    import psutil  # type: ignore[import-untyped]
+
+    home = str(airflow_home(settings).folder)
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            environment = process.environ()
+            if _FINGERPRINT in environment and environment.get("AIRFLOW_HOME") == home:
+                process.kill()
+                left.append(process)
+    psutil.wait_procs(left, timeout=10)
+    return bool(left)
 
 
 def _require_free_port(settings: Settings) -> None:

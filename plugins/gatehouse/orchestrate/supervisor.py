@@ -2,7 +2,8 @@
 
 It is Airflow's ``standalone`` in what it runs, with three differences: the components are forked
 after Airflow was imported once, instead of importing it four times; no log server listens; and
-no process outlives it, however it ends.
+it ends every process it started before it ends. If it is killed itself, the components are told
+to end, and the next start or stop of this home ends those that have not.
 """
 
 from __future__ import annotations
