@@ -70,7 +70,9 @@ def parts(rows: list[Row], count: int, seed: int) -> list[list[Row]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2], ids=lambda seed: f"seed_{seed}")
+@pytest.mark.timeout(1800)
+# More orders, split and repeated files and kills: make measure NAME=recovery.
+@pytest.mark.parametrize("seed", [1], ids=lambda seed: f"seed_{seed}")
 def test_increments_in_any_order_equal_one_full_build(seed: int, new_project: NewProject) -> None:
     world = make_world(seed)
     whole = new_project("whole")
@@ -83,11 +85,10 @@ def test_increments_in_any_order_equal_one_full_build(seed: int, new_project: Ne
     assert whole.tables_with(MARKER) == {"actors", "content", "user_reports"}
 
     stepwise = new_project("stepwise")
-    for rows in parts(world, 4, seed):
-        number = stepwise.load(rows)
-        stepwise.build(number, number)
-    # An old interval once more changes nothing.
-    stepwise.build(1, 1)
+    first, second, third = (stepwise.load(rows) for rows in parts(world, 3, seed))
+    # Intervals are built as they come, out of order and again.
+    for load in (second, first, third, second):
+        stepwise.build(load, load)
     assert differing(stepwise.hashes(), expected) == []
 
 
