@@ -57,6 +57,13 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def _tail(log: list[str]) -> list[str]:
+    """The last lines that say something: not Airflow's folding marks, nor what came after."""
+    said = [line for line in log if line.strip() and not line.startswith("::")]
+    error = next((n for n, line in enumerate(said) if line == "Task failed with exception"), None)
+    return said[-12:] if error is None else said[max(0, error - 8) : error + 6]
+
+
 class Follower:
     """Watches all runs since one moment, and says what it sees."""
 
@@ -144,7 +151,7 @@ class Follower:
             for task in self._client.task_instances(dag_id, run_id):
                 if task["state"] == "failed":
                     log = self._client.log_of(dag_id, run_id, task["task_id"], task["try_number"])
-                    failed[task["task_id"]] = [line for line in log if line.strip()][-12:]
+                    failed[task["task_id"]] = _tail(log)
         return FollowedRun(dag_id, run_id, run["state"], float(run["duration"] or 0), failed)
 
     def _require_running(self) -> None:

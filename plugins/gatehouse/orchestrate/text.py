@@ -31,8 +31,8 @@ def failure_of(report: PipelineReport) -> GatehouseError:
     tail = "\n".join(f"    {line}" for line in log)
     return GatehouseError(
         f"{run.dag_id}.{task} failed. The end of its log:\n{tail}",
-        next_step=f"{report.url}/dags/{run.dag_id}/runs/{run.run_id} has the rest; "
-        "what is in its Triage part; then gatehouse run goes on where it stopped.",
+        next_step=f"{report.url}/dags/{run.dag_id}/runs/{run.run_id} has the whole log, and the "
+        "DAG's Triage part what to do; then gatehouse run goes on where this stopped.",
     )
 
 
