@@ -155,3 +155,15 @@ def test_counts_what_reviewers_cannot_take(settings: Settings) -> None:
     certify(settings, snapshot)
     result = run(settings)
     assert (result.new, result.over_budget) == (3, 2)
+
+
+def test_findings_of_a_run_that_was_killed_are_known_to_be_unpublished(
+    settings: Settings, busy_monday: int
+) -> None:
+    store = open_store(settings)
+    assert not execute._has_unpublished(settings, store)
+    certify(settings, busy_monday)
+    run(settings)
+    assert execute._has_unpublished(settings, store)
+    certify(settings, busy_monday, table="fct_findings")  # of one row
+    assert not execute._has_unpublished(settings, store)

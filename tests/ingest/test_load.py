@@ -10,6 +10,7 @@ import pytest
 
 from gatehouse.errors import GatehouseError
 from gatehouse.ingest import run_ingest
+from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from tests.ingest.world import SHOP, assert_accounted, load, make_project, put, query, write_mapping
 
@@ -187,3 +188,48 @@ def test_settling_file_waits(shop: Settings) -> None:
 def test_missing_landing_folder_is_a_clear_error(shop: Settings) -> None:
     with pytest.raises(GatehouseError, match="no landing folder"):
         run_ingest(shop, folder=Path("/nowhere"))
+
+
+def test_an_unchanged_list_on_another_day_is_another_edition(tmp_path: Path) -> None:
+    mapping = """
+source: exits
+contract: reputation
+description: A list that comes every day.
+path: exits/**/*.txt
+format: {type: text, pattern: '(?P<entry>\\S+)'}
+columns:
+  list_id: "'exits'"
+  list_date: _path_date
+  entry_type: "'ip'"
+  entry: entry
+  category_code: "'tor'"
+  score: "0.5"
+"""
+    settings = make_project(tmp_path, {"exits": mapping})
+    put(settings, "exits/2026-01-06/list.txt", "192.0.2.1\n")
+    load(settings)
+    put(settings, "exits/2026-01-05/list.txt", "192.0.2.1\n")
+    put(settings, "exits/again/2026-01-06/list.txt", "192.0.2.1\n")
+
+    report = load(settings)
+
+    assert sorted(file.status for file in report.files) == ["known", "known", "loaded"]
+    dates = query(settings, "select cast(list_date as varchar) from lake.raw.reputation order by 1")
+    assert dates == [("2026-01-05",), ("2026-01-06",)]
+
+
+def test_a_file_that_met_with_trouble_not_its_own_is_tried_again(shop: Settings) -> None:
+    put(shop, "shop/a.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n")
+    put(shop, "shop/b.csv", "no header\n")
+    load(shop)
+    with Lake(shop).writer("a test") as connection:
+        connection.execute("delete from lake.raw.events")
+        connection.execute(
+            "update lake.raw.files set status_code = 'rejected', "
+            "reason = 'cannot be read: no space left on device' where status_code = 'loaded'"
+        )
+
+    report = load(shop)
+
+    assert {file.path: file.status for file in report.files}["shop/a.csv"] == "loaded"
+    assert {file.path: file.status for file in report.files}["shop/b.csv"] != "loaded"

@@ -65,8 +65,11 @@ def run_build(
     is_increment = interval is None and select is None
     with lake.lock("a build"):
         with lake.writer("a build") as connection:
-            ensure_tables(connection)
+            ensure_tables(connection, settings)
             sync_store(settings, connection)
+            if is_increment:
+                full_refresh = full_refresh or _refresh_is_unfinished(store)
+                _warn_of_new_code(settings, store, progress, full_refresh=full_refresh)
             planned = interval or _next_interval(store, connection, full_refresh=full_refresh)
             idle = not (force or full_refresh) and not _has_arrivals(connection, planned)
         run = BuildRun(
@@ -83,14 +86,65 @@ def run_build(
         if idle:
             return BuildReport(run.build_id, planned, None, nothing_new=True)
         with store.begin() as session:
+            _close_dead_runs(session)
             session.add(run)
         result = _run_dbt(settings, store, run, planned, select, full_refresh, progress)
         snapshot = lake.current_snapshot()
-    report = BuildReport(
-        run.build_id, planned, snapshot, nodes=result.nodes, seconds=time.monotonic() - started
-    )
-    _finish(store, report)
+        seconds = time.monotonic() - started
+        report = BuildReport(run.build_id, planned, snapshot, nodes=result.nodes, seconds=seconds)
+        _finish(store, report)
     return report
+
+
+def _close_dead_runs(session: Session) -> None:
+    """The writer's place is held here, so a build that still says running was killed."""
+    for run in session.scalars(sa.select(BuildRun).where(BuildRun.status == "running")):
+        run.status, run.finished_at = "failed", datetime.now(UTC)
+
+
+def _refresh_is_unfinished(store: sessionmaker[Session]) -> bool:
+    """Whether the newest increment began at the beginning and never came to its end.
+
+    Some tables are then rebuilt and others are not, which no later increment would mend.
+    """
+    with store() as session:
+        newest = session.scalars(
+            sa.select(BuildRun)
+            .where(BuildRun.is_increment)
+            .order_by(BuildRun.started_at.desc())
+            .limit(1)
+        ).first()
+    return (
+        newest is not None
+        and newest.status != "succeeded"
+        and newest.interval_start_at == BEGINNING
+    )
+
+
+def _warn_of_new_code(
+    settings: Settings,
+    store: sessionmaker[Session],
+    progress: Callable[[str], None] | None,
+    *,
+    full_refresh: bool,
+) -> None:
+    """An increment rebuilds what was touched; the rest keeps the old logic. Say so."""
+    with store() as session:
+        built_with = session.scalar(
+            sa.select(BuildRun.code_version)
+            .where(BuildRun.is_increment, BuildRun.status == "succeeded")
+            .order_by(BuildRun.started_at.desc())
+            .limit(1)
+        )
+    if full_refresh or built_with in (None, code_version(settings)):
+        return
+    message = (
+        "The models have changed since the last build. Rows that are not touched keep the old "
+        "logic until: gatehouse build --full-refresh"
+    )
+    log.warning(message)
+    if progress is not None:
+        progress(message)
 
 
 def _next_interval(

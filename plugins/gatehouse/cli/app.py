@@ -8,6 +8,7 @@ import sys
 import typer
 from rich.console import Console
 
+from gatehouse.cli.output import printable
 from gatehouse.errors import GatehouseError
 
 # Modules with `register(app)`, in data-flow order. They import heavy things inside functions,
@@ -44,9 +45,9 @@ def main() -> None:
         app()
     except GatehouseError as error:
         console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-        console.print(f"error: {error.message}")
+        console.print(f"error: {printable(error.message)}")
         if error.next_step:
-            console.print(f"next:  {error.next_step}")
+            console.print(f"next:  {printable(error.next_step)}")
         sys.exit(1)
 
 

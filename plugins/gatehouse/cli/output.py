@@ -18,9 +18,14 @@ from rich.text import Text
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
+def printable(text: str) -> str:
+    """``text`` with control characters made visible, so that no terminal or log obeys them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def print_json(data: object) -> None:
-    """Print ``data`` as one JSON document on standard output."""
-    typer.echo(json.dumps(data, indent=2, default=_plain, ensure_ascii=False))
+    """Print ``data`` as one JSON document; what is not ASCII is escaped: no terminal obeys it."""
+    typer.echo(json.dumps(data, indent=2, default=_plain))
 
 
 def print_rows(
@@ -61,7 +66,7 @@ def _cell(value: object) -> str:
         return f"{value:,.4g}"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
-    return str(value)
+    return printable(str(value))
 
 
 def _plain(value: object) -> object:

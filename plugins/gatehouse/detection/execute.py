@@ -28,7 +28,7 @@ from gatehouse.lake import Lake
 from gatehouse.lake.arrivals import BEGINNING
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import DetectionRun
+from gatehouse.store.models import Certificate, DetectionRun, PublishedVersion
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def run_detections(
             progress(f"{detection.spec.id}: {result.status}, {result.new} new {result.message}")
         results.append(result)
     report = DetectionReport(results, time.monotonic() - started)
-    if report.new:
+    if report.new or _has_unpublished(settings, store):
         _publish(settings, progress)
     return replace(report, seconds=time.monotonic() - started)
 
@@ -189,6 +189,20 @@ def _row(
         started_at=started_at,
         finished_at=datetime.now(UTC),
     )
+
+
+def _has_unpublished(settings: Settings, store: sessionmaker[Session]) -> bool:
+    """Whether findings were recorded that readers do not see: a run was killed before the end."""
+    connection = Lake(settings).current()
+    try:
+        row = connection.execute("select count(*) from lake.raw.findings").fetchone()
+    finally:
+        connection.close()
+    with store() as session:
+        shown = session.get(PublishedVersion, "fct_findings")
+        certificate = session.get(Certificate, shown.certificate_id) if shown else None
+    recorded = int(row[0]) if row else 0
+    return recorded > 0 and recorded != (certificate.row_count if certificate else 0)
 
 
 def _publish(settings: Settings, progress: Callable[[str], None] | None) -> None:

@@ -126,7 +126,7 @@ def _run(
     present = {table: version for table, version in versions.items() if version is not None}
     try:
         connection = Lake(settings).reader(present)
-    except duckdb.Error as error:
+    except (duckdb.Error, GatehouseError) as error:
         raise GatehouseError(
             f"A version this finding was made on can't be read any more ({error}).",
             next_step="retention removed it; the finding's evidence is all that is left.",

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from gatehouse.cli.output import print_json, print_rows
+from gatehouse.cli.output import printable as visible
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.query import Answer
 
@@ -21,9 +22,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def printable(value: Any) -> Any:
     """``value`` with control characters made visible, so that no terminal obeys them."""
     if isinstance(value, str):
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
+        return visible(value)
     if isinstance(value, list | dict | tuple):
-        return printable(json.dumps(value, default=str, ensure_ascii=False))
+        return visible(json.dumps(value, default=str, ensure_ascii=False))
     return value
 
 

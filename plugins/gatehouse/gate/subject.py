@@ -56,8 +56,8 @@ def choose_subject(settings: Settings, snapshot_id: int | None, build_id: str | 
             snapshot_id=chosen,
             build_id=build.build_id,
             interval_start_at=build.interval_start_at,
-            interval_end_at=build.interval_end_at,
-            unbuilt=_unbuilt(session, build),
+            interval_end_at=_covered_to(session, build),
+            unbuilt=_unbuilt(session, build) | _left_by_a_broken_increment(session, build),
         )
 
 
@@ -98,3 +98,42 @@ def _unbuilt(session: Session, build: BuildRun) -> frozenset[str]:
         .where(BuildNode.status.in_(_FAILED))
     )
     return frozenset(session.scalars(query))
+
+
+def _newest_increment(session: Session, build: BuildRun, *, succeeded: bool) -> BuildRun | None:
+    query = sa.select(BuildRun).where(
+        BuildRun.is_increment, BuildRun.started_at <= build.started_at
+    )
+    if succeeded:
+        query = query.where(BuildRun.status == "succeeded")
+    return session.scalars(query.order_by(BuildRun.started_at.desc()).limit(1)).first()
+
+
+def _covered_to(session: Session, build: BuildRun) -> datetime | None:
+    """End of the arrivals that *all* tables of the snapshot cover.
+
+    A build of a part, or of an old interval, covers nothing new: detections would take its end
+    for theirs and never look at the rows between.
+    """
+    if build.is_increment and build.status == "succeeded":
+        return build.interval_end_at
+    increment = _newest_increment(session, build, succeeded=True)
+    return increment.interval_end_at if increment else None
+
+
+def _left_by_a_broken_increment(session: Session, build: BuildRun) -> frozenset[str]:
+    """Models that the newest increment, killed or failed, did not come to; nor any build since."""
+    increment = _newest_increment(session, build, succeeded=False)
+    if increment is None or increment.status == "succeeded":
+        return frozenset()
+    known = sa.select(BuildNode.unique_id).where(BuildNode.resource_type == "model").distinct()
+    built = (
+        sa.select(BuildNode.unique_id)
+        .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
+        .where(
+            BuildRun.started_at >= increment.started_at,
+            BuildRun.started_at <= build.started_at,
+            BuildNode.status == "success",
+        )
+    )
+    return frozenset(session.scalars(known)) - frozenset(session.scalars(built))

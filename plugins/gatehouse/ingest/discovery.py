@@ -16,6 +16,8 @@ from gatehouse.ingest.mapping import SourceMapping
 # Names that say: not complete yet, or not data.
 _UNFINISHED = re.compile(r"^[._]|\.(tmp|temp|part|partial|crdownload|swp|inprogress)$|~$")
 _BLOCK = 4 * 1024 * 1024
+# As in batch.py: the first date of a path.
+_DATE = re.compile(r"(?:^|[^0-9])((?:19|20)\d{2}[-/_]?\d{2}[-/_]?\d{2})(?:[^0-9]|$)")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Candidate:
         mapping: the mapping that reads it.
         path: where it is.
         shown: its path below the landing folder, as valid text.
-        file_id: SHA-256 of its bytes; of its path where it has none to read.
+        file_id: SHA-256 of its bytes, with the date or path that its rows are read from; of its
+            path alone where it has no bytes to read.
         size: bytes.
         stamp: what changes when the file does.
         problem: why it cannot be read at all.
@@ -123,10 +126,26 @@ def _take(
         size, stamp = info.st_size, _stamp(info)
     except OSError as error:
         problem, digest, size, stamp = f"cannot be read: {error.strerror}", None, 0, ()
-    file_id = digest or "path:" + hashlib.sha256(shown.encode()).hexdigest()
     found.candidates += [
-        Candidate(mapping, path, shown, file_id, size, stamp, problem) for mapping in readers
+        Candidate(mapping, path, shown, _file_id(mapping, shown, digest), size, stamp, problem)
+        for mapping in readers
     ]
+
+
+def _file_id(mapping: SourceMapping, shown: str, digest: str | None) -> str:
+    """What makes a file the same file: its bytes, and what its rows take from its path.
+
+    An unchanged list delivered on another day is another edition.
+    """
+    if digest is None:
+        return "path:" + hashlib.sha256(shown.encode()).hexdigest()
+    date = _DATE.search(shown)
+    if "_path" in mapping.path_fields:
+        return hashlib.sha256(f"{digest} {shown}".encode()).hexdigest()
+    if "_path_date" in mapping.path_fields and date:
+        digits = re.sub(r"\D", "", date.group(1))
+        return hashlib.sha256(f"{digest} {digits}".encode()).hexdigest()
+    return digest
 
 
 def _inspect(root: Path, path: Path) -> tuple[str | None, os.stat_result]:

@@ -10,6 +10,9 @@ from gatehouse.ingest.discovery import Candidate
 from gatehouse.ingest.writing import Load
 from gatehouse.lake.sql import literal
 
+# How the reason of a rejection begins that the next run may well not meet.
+PASSING = ("cannot be read: ", "changed while it was read")
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -30,7 +33,8 @@ class Known:
 def known_files(connection: duckdb.DuckDBPyConnection, source: Source) -> Known:
     """What need not be tried again: loaded files, and rejections of the present mapping.
 
-    Files without a content to hash (links, folders, devices) are always tried again.
+    Files without a content to hash (links, folders, devices) and files that met with trouble
+    that is not their own (a full disk, a lost connection) are always tried again.
     """
     rows = connection.execute(
         "select file_id, status_code, reason, mapping_hash from lake.raw.files where source_id = ?",
@@ -40,7 +44,9 @@ def known_files(connection: duckdb.DuckDBPyConnection, source: Source) -> Known:
     for file_id, status, reason, mapping_hash in rows:
         if status == "loaded":
             known.loaded.add(file_id)
-        elif mapping_hash == source.hash and not file_id.startswith("path:"):
+        elif mapping_hash == source.hash and not (
+            file_id.startswith("path:") or reason.startswith(PASSING)
+        ):
             known.rejected[file_id] = reason
     return known
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from gatehouse.cli.output import printable
 from gatehouse.errors import GatehouseError
 from gatehouse.ingest import ledger
 from gatehouse.ingest.batch import BatchFile, Source, judge, register_batch
@@ -36,6 +37,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH_BYTES = 256 * 1024 * 1024
+# Trouble of the machine or the catalog, not of the file.
+_PASSING = (
+    duckdb.IOException,
+    duckdb.ConnectionException,
+    duckdb.TransactionException,
+    duckdb.InterruptException,
+    duckdb.FatalException,
+)
 BATCH_FILES = 500
 _Batch = list[tuple[Candidate, int]]
 
@@ -109,7 +118,7 @@ class Loader:
             return []
         ledger.write_rejections(self._connection, source, self._load, rejected)
         for candidate, reason in rejected:
-            self._progress(f"{source.id}: {candidate.shown} rejected: {reason}")
+            self._progress(printable(f"{source.id}: {candidate.shown} rejected: {reason}"))
         return [FileReport(source.id, c.shown, "rejected", reason) for c, reason in rejected]
 
     def _load_batch(self, source: Source, layout: Layout, batch: _Batch) -> list[FileReport]:
@@ -128,7 +137,9 @@ class Loader:
             if len(batch) > 1:
                 return self._halves(source, layout, batch)
             reason = _reason(error)
-            if layout.kind == "parquet":
+            if isinstance(error, _PASSING):
+                reason = f"{ledger.PASSING[0]}{reason}"
+            elif layout.kind == "parquet":
                 reason = f"is Parquet that cannot be read: {reason}"
             return self._reject(source, [(batch[0][0], reason)])
         broken |= {

@@ -141,6 +141,12 @@ class SourceMapping(_Strict):
         if self.version is not None:
             yield "version", self.version
 
+    @property
+    def path_fields(self) -> set[str]:
+        """Which of ``_path`` and ``_path_date`` its rows also depend on."""
+        read = {name for _, text in self._expressions() for name in fields_of(text)}
+        return read & {"_path", "_path_date"}
+
     def matches(self, relative_path: str) -> bool:
         """Whether a path below the landing folder is of this source."""
         return any(glob_pattern(glob).match(relative_path) for glob in self.path) and not any(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gatehouse.ingest.contracts import Contract, load_contracts
 from gatehouse.lake.sql import identifier
+from gatehouse.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -103,15 +104,15 @@ def raw_tables(contracts: Mapping[str, Contract]) -> dict[str, dict[str, str]]:
     }
 
 
-def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
+def ensure_tables(connection: duckdb.DuckDBPyConnection, settings: Settings | None = None) -> None:
     """Make the raw tables that are missing, and add the columns a contract has gained.
 
     Args:
         connection: from `Lake.writer`.
+        settings: where the contracts are; default those of the environment.
     """
-    from gatehouse.settings import Settings
-
-    ensure_tables_of(connection, load_contracts(Settings().input_contracts))
+    settings = settings or Settings()
+    ensure_tables_of(connection, load_contracts(settings.input_contracts))
 
 
 def ensure_tables_of(

@@ -8,11 +8,32 @@ reports as (
 
 ),
 
-labels as (
+label_versions as (
 
     select * from {{ ref("base_review_labels") }}
 
+),
+
+arrived_labels as (
+
+    select distinct record_key
+
+    from label_versions
+
     where {{ in_interval() }}
+
+),
+
+-- All versions: a correction also changes what was known by the version that
+-- it replaces.
+labels as (
+
+    select label_versions.*
+
+    from label_versions
+
+    inner join arrived_labels
+        on label_versions.record_key = arrived_labels.record_key
 
 ),
 
