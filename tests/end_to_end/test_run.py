@@ -214,6 +214,8 @@ def test_an_interrupted_start_leaves_no_process(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # A test run in the background inherits that Ctrl-C is not for it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     state = home.folder / "airflow" / "supervisor.json"
     while not state.exists() and run.poll() is None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -100,16 +98,19 @@ def stop(settings: Settings) -> bool:
     there = running(settings)
     if there is None:
         return _end_leftovers(settings)
-    os.kill(there.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _STOP_SECONDS
-    home = airflow_home(settings)
-    while time.monotonic() < deadline:
-        if not _is_locked(home):
-            return True
-        time.sleep(0.05)
-    raise GatehouseError(
-        f"Airflow (process {there.pid}) does not stop.", next_step=f"kill -9 {there.pid}"
-    )
+    import psutil  # type: ignore[import-untyped]
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        supervisor = psutil.Process(there.pid)
+        supervisor.terminate()
+        try:
+            supervisor.wait(_STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            raise GatehouseError(
+                f"Airflow (process {there.pid}) does not stop.",
+                next_step=f"kill -9 {there.pid}; then gatehouse stop ends what it started.",
+            ) from None
+    return True
 
 
 def wait_until_stopped(settings: Settings) -> None:
@@ -156,7 +157,7 @@ def _end_leftovers(settings: Settings) -> bool:
     Returns:
         Whether there was anything.
     """
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     home = str(airflow_home(settings).folder)
     left = []
