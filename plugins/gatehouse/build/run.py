@@ -187,7 +187,7 @@ def _run_dbt(
 ) -> DbtResult:
     args = ["build", *_MODELS]
     if selection:
-        args += ["--select", *selection.split()]
+        args += ["--select", *_with_what_it_is_made_of(selection)]
     if full_refresh:
         args.append("--full-refresh")
     variables = {
@@ -207,6 +207,17 @@ def _run_dbt(
             failed = session.get_one(BuildRun, run.build_id)
             failed.status, failed.finished_at = "failed", datetime.now(UTC)
         raise
+
+
+def _with_what_it_is_made_of(selection: str) -> list[str]:
+    """A dbt selection with the ancestors of each part.
+
+    Staging and intermediate models live in the memory of one run: a table cannot be built
+    without those it reads.
+    """
+    return [
+        part if part[0] in "+@" or part[0].isdigit() else f"+{part}" for part in selection.split()
+    ]
 
 
 def _record_node(store: sessionmaker[Session], build_id: str, event: DbtEvent) -> None:
