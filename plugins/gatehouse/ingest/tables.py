@@ -126,6 +126,21 @@ def ensure_tables_of(
     ).fetchall():
         present.setdefault(table, set()).add(column)
     connection.execute("create schema if not exists lake.raw")
+    # One commit: each change of the catalog's tables makes DuckLake read it all again.
+    connection.execute("begin")
+    try:
+        _make_missing(connection, contracts, present)
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+
+
+def _make_missing(
+    connection: duckdb.DuckDBPyConnection,
+    contracts: Mapping[str, Contract],
+    present: Mapping[str, set[str]],
+) -> None:
     for table, columns in raw_tables(contracts).items():
         name = f"lake.raw.{identifier(table)}"
         if table not in present:
