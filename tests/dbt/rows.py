@@ -31,7 +31,15 @@ KEYS = {
     "user_reports": ("report_id",),
 }
 DATED = ("events", "logins")
-_LINEAGE = ("record_key", "source_id", "row_hash", "version_at", "ingested_at")
+_LINEAGE = (
+    "record_key",
+    "source_id",
+    "file_id",
+    "row_number",
+    "row_hash",
+    "version_at",
+    "ingested_at",
+)
 EPOCH = datetime(2026, 1, 1)  # noqa: DTZ001 - the lake's timestamps are UTC and naive
 
 
@@ -86,7 +94,10 @@ def insert(
         else:
             stated = [column.name for column in contracts[name].columns]
             columns = [*stated, *_LINEAGE]
-            cells = [_cells(row, stated, ingested_at) for row in members]
+            cells = [
+                [*_stated(row, stated), *_lineage(row, number, ingested_at)]
+                for number, row in enumerate(members)
+            ]
         marks = ", ".join("?" for _ in columns)
         connection.executemany(
             f"insert into lake.raw.{name} ({', '.join(columns)}) values ({marks})", cells
@@ -94,11 +105,15 @@ def insert(
     connection.execute("commit")
 
 
-def _cells(row: Row, columns: Sequence[str], ingested_at: datetime) -> list[Any]:
+def _lineage(row: Row, number: int, ingested_at: datetime) -> list[Any]:
+    file_id = f"file of {ingested_at}"
+    return [row.record_key, "test", file_id, number, row.row_hash, row.version_at, ingested_at]
+
+
+def _stated(row: Row, columns: Sequence[str]) -> list[Any]:
     unknown = row.values.keys() - set(columns)
     assert not unknown, f"not in the contract {row.contract}: {sorted(unknown)}"
-    values = [row.values.get(column) for column in columns]
-    return [*values, row.record_key, "test", row.row_hash, row.version_at, ingested_at]
+    return [row.values.get(column) for column in columns]
 
 
 def _md5(text: str) -> str:

@@ -18,8 +18,8 @@
         select {{ columns }} from {{ target }}
     {%- endset -%}
 
-    {%- set has_gone = run_query("select 1 from (" ~ gone ~ ") limit 1").rows | length > 0 -%}
-    {%- set has_new = run_query("select 1 from (" ~ new ~ ") limit 1").rows | length > 0 -%}
+    {%- set has_gone = has_rows(gone) -%}
+    {%- set has_new = has_rows(new) -%}
     {%- if has_gone %}
     delete from {{ target }} where {{ key }} in (select {{ key }} from ({{ gone }}));
     {%- endif %}

@@ -4,7 +4,10 @@
         incremental_strategy="replace_touched",
         unique_key="actor_id",
         on_schema_change="fail",
-        meta={"touched": "int_actors__touched_actors"},
+        meta={
+            "key": ["actor_attribute_key"],
+            "touched": "int_actors__touched_actors",
+        },
     )
 }}
 

@@ -21,12 +21,13 @@ shared as (
 
 ),
 
-attributes as (
+-- What two or more of its members share.
+values_shared as (
 
     select
         members.operation_id,
         shared.attribute_type,
-        count(distinct shared.attribute_value) as attribute_count,
+        shared.attribute_value,
         min(shared.first_seen_at) as first_seen_at,
         max(shared.last_seen_at) as last_seen_at
 
@@ -34,7 +35,25 @@ attributes as (
 
     inner join shared on members.actor_id = shared.actor_id
 
-    group by members.operation_id, shared.attribute_type
+    group by
+        members.operation_id, shared.attribute_type, shared.attribute_value
+
+    having count(*) >= 2
+
+),
+
+attributes as (
+
+    select
+        operation_id,
+        attribute_type,
+        count(*) as attribute_count,
+        min(first_seen_at) as first_seen_at,
+        max(last_seen_at) as last_seen_at
+
+    from values_shared
+
+    group by operation_id, attribute_type
 
 ),
 

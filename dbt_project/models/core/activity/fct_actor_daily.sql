@@ -5,6 +5,7 @@
         unique_key=["actor_id", "product_code", "activity_date"],
         on_schema_change="fail",
         meta={
+            "key": ["actor_daily_key"],
             "touched": "int_activity__touched_actor_days",
             "touched_day": "activity_date",
             "day": "activity_date",

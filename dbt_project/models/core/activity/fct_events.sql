@@ -5,6 +5,7 @@
         unique_key="event_key",
         on_schema_change="fail",
         meta={
+            "key": ["event_key"],
             "touched": "int_activity__touched_events",
             "touched_day": "occurred_date",
             "day": "occurred_date",
@@ -30,15 +31,28 @@ versions as (
 
 ),
 
+old_versions as (
+
+    select * from {{ ref("int_activity__old_event_versions") }}
+
+),
+
 -- Rebuilt from all versions, so that an old interval that is run again cannot
 -- put an old version back.
 newest as (
 
-    select *
+    select versions.*
 
     from versions
 
-    qualify {{ is_newest_version("record_type, record_key") }}
+    left join old_versions
+        on
+            versions.record_type = old_versions.record_type
+            and versions.source_id = old_versions.source_id
+            and versions.file_id = old_versions.file_id
+            and versions.row_number = old_versions.row_number
+
+    where old_versions.file_id is null
 
 ),
 
@@ -74,6 +88,13 @@ final as (
         ingested_at
 
     from newest
+
+    {% if not is_incremental() %}
+
+        -- So that a look-up of a day skips the rest of the table.
+        order by occurred_at
+
+    {% endif %}
 
 )
 

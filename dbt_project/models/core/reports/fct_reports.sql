@@ -5,6 +5,7 @@
         unique_key="report_key",
         on_schema_change="fail",
         meta={
+            "key": ["report_key"],
             "touched": "int_reports__touched_reports",
             "touched_day": "reported_date",
             "day": "reported_date",

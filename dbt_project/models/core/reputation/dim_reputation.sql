@@ -4,7 +4,10 @@
         incremental_strategy="replace_touched",
         unique_key=["list_id", "valid_from_date"],
         on_schema_change="fail",
-        meta={"touched": "int_reputation__touched_editions"},
+        meta={
+            "key": ["reputation_key"],
+            "touched": "int_reputation__touched_editions",
+        },
     )
 }}
 

@@ -5,6 +5,7 @@
         unique_key=["actor_id", "occurred_date"],
         on_schema_change="fail",
         meta={
+            "key": ["signal_key"],
             "touched": "int_signals__touched_actor_days",
             "touched_day": "occurred_date",
             "day": "occurred_date",

@@ -6,6 +6,12 @@
         unique_key=["actor_id", "activity_date"],
         on_schema_change="fail",
         meta={
+            "key": [
+                "actor_id",
+                "attribute_type",
+                "attribute_value",
+                "activity_date",
+            ],
             "touched": "int_activity__touched_actor_days",
             "touched_day": "activity_date",
             "day": "activity_date",

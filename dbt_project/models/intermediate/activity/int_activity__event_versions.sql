@@ -27,6 +27,7 @@ final as (
         record_key,
         event_id,
         source_id,
+        file_id,
         actor_id,
         content_id,
         session_id,
@@ -51,6 +52,7 @@ final as (
         bytes_count,
         duration_ms,
         occurred_nanos,
+        row_number,
 
         occurred_date,
 
@@ -67,6 +69,7 @@ final as (
         record_key,
         login_id as event_id,
         source_id,
+        file_id,
         actor_id,
         null as content_id,
         null as session_id,
@@ -91,6 +94,7 @@ final as (
         null as bytes_count,
         null as duration_ms,
         0 as occurred_nanos,
+        row_number,
 
         occurred_date,
 
@@ -107,6 +111,7 @@ final as (
         record_key,
         payment_id as event_id,
         source_id,
+        file_id,
         actor_id,
         null as content_id,
         null as session_id,
@@ -131,6 +136,7 @@ final as (
         null as bytes_count,
         null as duration_ms,
         0 as occurred_nanos,
+        row_number,
 
         occurred_date,
 

@@ -1,28 +1,33 @@
 -- The linter does not know recursion by key.
 with recursive  -- noqa: PRS
 
+links as (
+
+    select * from {{ ref("int_activity__actor_links") }}
+
+),
+
 shared as (
 
     select * from {{ ref("int_activity__shared_attributes") }}
 
 ),
 
--- Actors and attributes are the nodes: a clique of n actors then costs n edges.
 edges as (
 
-    select distinct
-        'actor ' || actor_id as node,
-        'attribute ' || attribute_type || ' ' || attribute_value as neighbour
+    select
+        actor_id as node,
+        linked_actor_id as neighbour
 
-    from shared
+    from links
 
-    union
+    union all
 
-    select distinct
-        'attribute ' || attribute_type || ' ' || attribute_value as node,
-        'actor ' || actor_id as neighbour
+    select
+        linked_actor_id as node,
+        actor_id as neighbour
 
-    from shared
+    from links
 
 ),
 
@@ -37,7 +42,7 @@ members as (
 
     from shared
 
-    inner join components on 'actor ' || shared.actor_id = components.node
+    inner join components on shared.actor_id = components.node
 
     group by components.component, shared.actor_id
 

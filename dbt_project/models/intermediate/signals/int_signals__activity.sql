@@ -1,6 +1,6 @@
-{#- A spike is a day far beyond the actor's own past. Beyond what is rare for
-    anyone on the product counts by itself, so that an actor without a past is
-    no blind spot. -#}
+{#- A spike is a day far beyond the actor's own past. An actor without a past is
+    measured against what is rare for anyone on the product, so that a new
+    account is no blind spot. -#}
 {%- set whole = builds_whole("abuse_signals") -%}
 {%- set touched = ref("int_signals__touched_actor_days") %}
 
@@ -129,7 +129,9 @@ volume as (
                 else 0
             end,
             case
-                when event_count >= rare_events_per_day
+                when
+                    event_count >= rare_events_per_day
+                    and (not has_past or event_count >= 3 * mean_events)
                     then 1 - rare_events_per_day / (2.0 * event_count)
                 else 0
             end
@@ -160,7 +162,12 @@ velocity as (
                 else 0
             end,
             case
-                when max_events_per_minute >= rare_events_per_minute
+                when
+                    max_events_per_minute >= rare_events_per_minute
+                    and (
+                        not has_past
+                        or max_events_per_minute >= 5 * past_events_per_minute
+                    )
                     then
                         1 - rare_events_per_minute
                         / (2.0 * max_events_per_minute)

@@ -10,6 +10,7 @@ final as (
         session_id,
         device_id,
         source_id,
+        file_id,
 
         actor_type,
         product_code,
@@ -26,6 +27,7 @@ final as (
         output_tokens,
         bytes_count,
         duration_ms,
+        row_number,
 
         cast(occurred_at as date) as occurred_date,
 

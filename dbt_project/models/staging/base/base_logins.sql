@@ -8,6 +8,7 @@ final as (
         actor_id,
         device_id,
         source_id,
+        file_id,
 
         actor_type,
         product_code,
@@ -17,6 +18,8 @@ final as (
         user_agent,
         country_code,
         row_hash,
+
+        row_number,
 
         cast(occurred_at as date) as occurred_date,
 

@@ -8,6 +8,7 @@ final as (
         actor_id,
         device_id,
         source_id,
+        file_id,
 
         product_code,
         outcome_code,
@@ -17,6 +18,7 @@ final as (
         row_hash,
 
         amount,
+        row_number,
 
         cast(occurred_at as date) as occurred_date,
 
