@@ -176,7 +176,15 @@ def test_a_failed_model_counts_until_it_was_built_again(settings: Settings) -> N
             unique_id=unique_id, name="a", resource_type="model", status=status, started_at=started
         )
         with open_store(settings).begin() as session:
-            session.add(build_run(build, snapshot_id=hour, started_at=started, nodes=[node]))
+            run = build_run(
+                build,
+                snapshot_id=hour,
+                started_at=started,
+                status="succeeded" if status == "success" else "failed",
+                is_increment=unique_id == "model.a",
+                nodes=[node],
+            )
+            session.add(run)
 
     add("b1", 1, "error")
     assert choose_subject(settings, None, None).unbuilt == {"model.a"}

@@ -126,7 +126,12 @@ def _left_by_a_broken_increment(session: Session, build: BuildRun) -> frozenset[
     increment = _newest_increment(session, build, succeeded=False)
     if increment is None or increment.status == "succeeded":
         return frozenset()
-    known = sa.select(BuildNode.unique_id).where(BuildNode.resource_type == "model").distinct()
+    known = (
+        sa.select(BuildNode.unique_id)
+        .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
+        .where(BuildRun.started_at <= build.started_at, BuildNode.resource_type == "model")
+        .distinct()
+    )
     built = (
         sa.select(BuildNode.unique_id)
         .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
