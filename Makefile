@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui stop test lint types sql pytest heavy measure lock clean
+.PHONY: help install run ui stop test lint types sql pytest measure lock clean
 
 help: ## Show the commands.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -44,14 +44,9 @@ types: install
 sql: install ## dbt conventions and SQL style; a skipped file fails.
 	@$(BIN)/python -m tests.dbt.lint
 
-# The heaviest two have a target of their own.
-HEAVY := tests/dbt/test_increments.py tests/end_to_end
-
+# Two at a time, a file's tests together: they share what is costly to make.
 pytest: install
-	@$(BIN)/pytest $(addprefix --ignore=,$(HEAVY))
-
-heavy: install ## Tests that take minutes each: increments in any order, real Airflow end to end.
-	@$(BIN)/pytest $(HEAVY)
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 measure: install ## Run one measurement: make measure NAME=real
 	@test -n "$(NAME)" || { echo "Which one? make measure NAME=…:"; ls benchmarks/*.py | sed 's/.*\/\(.*\)\.py/  \1/' | grep -v _; exit 2; }

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+# Errors whose text quotes the query or a path, never a value of a row.
+_TELLING = re.compile(r"((?:Binder|Catalog|Parser|IO|HTTP|Out of Memory) Error: [^\n]*)")
+# Errors of dbt that are found before any row is read: they speak of code and types.
+_OF_CODE = re.compile(r"^\s*(?:Compilation|Parsing|Dependency) Error\b")
+
 
 class GatehouseError(Exception):
     """Something the user can act on.
@@ -23,3 +30,17 @@ class CouldNotCheckError(GatehouseError):
 
 class LakeBusyError(GatehouseError):
     """Another writer kept the lake for as long as this one was willing to wait."""
+
+
+def telling(message: str) -> str:
+    """What of an engine's error cannot hold data: the query's fault or the path, or its kind.
+
+    Logs and the store hold neither content nor identifiers, and a failed cast quotes both.
+    """
+    if _OF_CODE.search(message):
+        return message.strip()[:2000]
+    found = _TELLING.search(message)
+    if found:
+        return found.group(1)[:300]
+    kind = re.search(r"\b(\w+ Error|\w+Exception)\b", message)
+    return f"{kind.group(1) if kind else 'error'} (its text may quote data and is left out)"

@@ -79,6 +79,11 @@ class Settings(BaseSettings):
             object.__setattr__(self, name, value)
         return self
 
+    def make_home(self) -> Path:
+        """The home folder, made if need be: for its owner alone, raw content is in it."""
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self.home
+
     @property
     def dbt_project(self) -> Path:
         """Folder of the dbt project."""

@@ -167,3 +167,34 @@ def test_findings_of_a_run_that_was_killed_are_known_to_be_unpublished(
     assert execute._has_unpublished(settings, store)
     certify(settings, busy_monday, table="fct_findings")  # of one row
     assert not execute._has_unpublished(settings, store)
+
+
+def test_a_failure_tells_its_kind_and_quotes_no_row(
+    settings: Settings, busy_monday: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    certify(settings, busy_monday)
+    sql = SQL.replace(
+        "actor_id", "cast(cast(actor_id || '-secret' as integer) as text) as actor_id", 1
+    )
+    result = run(settings, detection(sql=sql))
+    assert result.status == "failed"
+    assert "Conversion Error" in result.message
+    assert "secret" not in result.message + caplog.text
+
+
+def test_findings_never_stand_without_their_run(
+    settings: Settings, busy_monday: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certify(settings, busy_monday)
+    real = execute.record
+
+    def record_and_die(*arguments: object) -> int:
+        real(*arguments)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(execute, "record", record_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        run(settings)
+    [(run_id,)] = recorded(settings, "detection_run_id")
+    with open_store(settings)() as session:
+        assert session.get_one(DetectionRun, run_id).status == "failed"

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from tests.store.factories import NOW, certificate
 
-from gatehouse.errors import GatehouseError
+from gatehouse.errors import GatehouseError, LakeBusyError
 from gatehouse.gate.attach import write_attach_file
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
@@ -84,6 +84,24 @@ def test_a_second_writer_waits_and_is_told_for_whom(settings: Settings) -> None:
             check=True,
         )
     assert "the first one" in done.stdout
+
+
+@pytest.mark.postgres
+def test_writers_of_two_homes_on_one_catalog_wait_for_each_other(
+    postgres_settings: Settings, tmp_path: Path
+) -> None:
+    elsewhere = postgres_settings.model_copy(
+        update={"home": tmp_path / "elsewhere", "lock_timeout_seconds": 0.3}
+    )
+    lake = Lake(postgres_settings)
+    # Taken twice and given back once, it is still held.
+    with lake.lock("the first one"):
+        with lake.lock("the same one"):
+            pass
+        with pytest.raises(LakeBusyError, match="the first one"), Lake(elsewhere).lock("two"):
+            pass
+    with Lake(elsewhere).lock("two"):
+        pass
 
 
 def test_a_lake_without_a_first_write_says_what_to_do(settings: Settings) -> None:

@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from gatehouse.build.dbt import DbtEvent, DbtResult, code_version, invoke_dbt
 from gatehouse.build.report import BuildReport, Interval, NodeResult
+from gatehouse.errors import telling
 from gatehouse.ingest import ensure_tables
 from gatehouse.lake import Lake
 from gatehouse.lake.arrivals import BEGINNING, newest_arrival
@@ -91,7 +93,8 @@ def run_build(
         result = _run_dbt(settings, store, run, planned, select, full_refresh, progress)
         snapshot = lake.current_snapshot()
         seconds = time.monotonic() - started
-        report = BuildReport(run.build_id, planned, snapshot, nodes=result.nodes, seconds=seconds)
+        nodes = [_without_data(node) for node in result.nodes]
+        report = BuildReport(run.build_id, planned, snapshot, nodes=nodes, seconds=seconds)
         _finish(store, report)
     return report
 
@@ -246,6 +249,11 @@ def _finish(store: sessionmaker[Session], report: BuildReport) -> None:
             session.merge(_as_row(report.build_id, result))
 
 
+def _without_data(node: NodeResult) -> NodeResult:
+    """The result as logs and the store may hold it: a failed cast quotes what it could not cast."""
+    return replace(node, message="" if node.ok else telling(node.message))
+
+
 def _as_row(build_id: str, result: NodeResult) -> BuildNode:
     return BuildNode(
         build_id=build_id,
@@ -253,7 +261,7 @@ def _as_row(build_id: str, result: NodeResult) -> BuildNode:
         name=result.name,
         resource_type=result.resource_type,
         status=result.status,
-        message="" if result.ok else result.message,
+        message=result.message,
     )
 
 

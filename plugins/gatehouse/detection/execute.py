@@ -24,6 +24,7 @@ from gatehouse.detection.inputs import (
 )
 from gatehouse.detection.replay import remember_code
 from gatehouse.detection.report import DetectionReport, DetectionResult
+from gatehouse.errors import GatehouseError, telling
 from gatehouse.lake import Lake
 from gatehouse.lake.arrivals import BEGINNING
 from gatehouse.settings import Settings
@@ -96,14 +97,17 @@ def _run_one(
         try:
             result = _look(settings, store, detection, mine, window, run_id, result)
         except Exception as error:  # one broken detection must not silence the others
-            log.exception("%s failed", spec.id)
-            result = replace(result, status="failed", message=str(error))
+            message = str(error) if isinstance(error, GatehouseError) else telling(str(error))
+            log.error("%s failed: %s", spec.id, message)
+            result = replace(result, status="failed", message=message)
     if result.status == "nothing_new":
         return result
     seconds = (datetime.now(UTC) - started_at).total_seconds()
     result = replace(result, seconds=round(seconds, 3))
     with store.begin() as session:
-        session.add(_row(run_id, detection, mine, result, started_at, is_increment=window is None))
+        session.merge(
+            _row(run_id, detection, mine, result, started_at, is_increment=window is None)
+        )
     return result
 
 
@@ -129,6 +133,7 @@ def _look(
         connection.close()
     new = 0
     remember_code(settings, detection)
+    _announce(store, run_id, detection, inputs, replace(result, windows=tuple(windows)))
     with lake.writer(f"the findings of {detection.spec.id}") as writer:
         for each, table in found:
             new += record(writer, table, Stamp(detection, run_id, inputs, each))
@@ -139,6 +144,20 @@ def _look(
         new=new,
         over_budget=sum(over_budget(table, detection.spec.review_budget) for _, table in found),
     )
+
+
+def _announce(
+    store: sessionmaker[Session],
+    run_id: str,
+    detection: Detection,
+    inputs: dict[str, Input],
+    result: DetectionResult,
+) -> None:
+    """The run's row before its findings: one that is killed leaves no finding without its run."""
+    broken = replace(result, status="failed", message="interrupted before all was recorded")
+    with store.begin() as session:
+        now = datetime.now(UTC)
+        session.add(_row(run_id, detection, inputs, broken, now, is_increment=False))
 
 
 def _windows(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from gatehouse.build.dbt import invoke_dbt
 from gatehouse.build.report import NodeResult
-from gatehouse.gate.expectations import telling
+from gatehouse.errors import telling
 from gatehouse.gate.lineage import CoreTable, DbtTest
 from gatehouse.gate.results import CheckResult, Outcome
 from gatehouse.settings import Settings

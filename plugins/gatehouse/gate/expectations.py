@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import duckdb
 
-from gatehouse.errors import GatehouseError
+from gatehouse.errors import GatehouseError, telling
 from gatehouse.gate.gx_duckdb import adapted_gx, add_lake
 from gatehouse.gate.results import CheckResult, Outcome
 from gatehouse.gate.suites import Expectation, Suite
@@ -18,8 +17,6 @@ from gatehouse.gate.suites import Expectation, Suite
 # Counts and aggregates only: rows and values stay in the lake.
 _RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
 _OBSERVED = ("element_count", "unexpected_count", "unexpected_percent", "missing_count")
-# Errors whose text quotes the query or a path, never a value of a row.
-_TELLING = re.compile(r"((?:Binder|Catalog|Parser|IO|HTTP|Out of Memory) Error: [^\n]*)")
 
 
 class GxRunner:
@@ -144,15 +141,6 @@ def _raised(info: Mapping[str, Any]) -> str | None:
         if isinstance(part, dict) and part.get("raised_exception"):
             return telling(str(part.get("exception_message") or ""))
     return None
-
-
-def telling(message: str) -> str:
-    """An error in one line that cannot hold data: the query's fault or the path, or its kind."""
-    found = _TELLING.search(message)
-    if found:
-        return found.group(1)[:300]
-    kind = re.search(r"\b(\w+ Error|\w+Exception)\b", message)
-    return f"{kind.group(1) if kind else 'error'} (its text may quote data and is left out)"
 
 
 def _observed(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from gatehouse.errors import GatehouseError
+from gatehouse.errors import GatehouseError, telling
 from gatehouse.gate.dbt_checks import not_run, run_dbt_tests
-from gatehouse.gate.expectations import GxRunner, telling
+from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import CoreTable, core_tables
 from gatehouse.gate.publish import previous_figures, publish
 from gatehouse.gate.results import (

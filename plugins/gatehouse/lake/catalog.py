@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from gatehouse.errors import GatehouseError
 from gatehouse.lake.sql import literal
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,27 @@ class Catalog:
     def extension(self) -> str:
         """The DuckDB extension that reaches the catalog."""
         return "sqlite_scanner" if self.kind == "sqlite" else "postgres_scanner"
+
+    def connect(self, *, application_name: str) -> Connection[Any]:
+        """A connection of its own to a catalog in PostgreSQL, each statement committed.
+
+        Raises:
+            GatehouseError: the server does not answer or refuses.
+        """
+        import psycopg
+
+        try:
+            return psycopg.connect(
+                self.where,
+                password=self._password or None,
+                application_name=application_name[:63],
+                autocommit=True,
+            )
+        except psycopg.OperationalError as error:
+            raise GatehouseError(
+                f"The lake's catalog does not answer: {self.clean(str(error).strip())}",
+                next_step="check GATEHOUSE_CATALOG and that the database accepts connections.",
+            ) from None
 
     def secret_statements(self) -> list[str]:
         """SQL that gives this session the password; DuckDB redacts it wherever it shows secrets."""

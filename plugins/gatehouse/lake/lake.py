@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-from filelock import FileLock, Timeout
 
-from gatehouse.errors import GatehouseError, LakeBusyError
+from gatehouse.errors import GatehouseError
 from gatehouse.lake.catalog import Catalog
 from gatehouse.lake.extensions import EXTENSIONS, extension_directory
+from gatehouse.lake.place import writers_place
 from gatehouse.lake.sql import identifier, literal
 from gatehouse.settings import Settings
 
@@ -138,26 +138,10 @@ class Lake:
         A thread that holds it may take it again; a process that dies gives it up at once.
 
         Raises:
-            GatehouseError: another writer kept it longer than ``lock_timeout_seconds``.
+            LakeBusyError: another writer kept it longer than ``lock_timeout_seconds``.
         """
-        self._settings.home.mkdir(parents=True, exist_ok=True)
-        holder = self._settings.home / "writer.txt"
-        # One lock object a process, so that a holder may take it again.
-        lock = FileLock(self._settings.home / "writer.lock", is_singleton=True)
-        try:
-            lock.acquire(timeout=self._settings.lock_timeout_seconds)
-        except Timeout as error:
-            who = holder.read_text("utf-8") if holder.exists() else "another process"
-            raise LakeBusyError(
-                f"The lake is being written by {who}; "
-                f"{purpose} waited {self._settings.lock_timeout_seconds:.0f} s.",
-                next_step="wait for it, or raise GATEHOUSE_LOCK_TIMEOUT_SECONDS.",
-            ) from error
-        try:
-            holder.write_text(purpose, "utf-8")
+        with writers_place(self._settings, self._catalog, purpose):
             yield
-        finally:
-            lock.release()
 
     # -- internals --------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     Makes the folder, the passwords and the signing keys if they are not there yet.
     """
     home = airflow_home(settings)
+    settings.make_home()
     home.folder.mkdir(parents=True, exist_ok=True)
     _read_or_make(home.passwords, _make_passwords)
     keys = _read_or_make(home.secrets, _make_secrets)

@@ -31,7 +31,7 @@ def open_store(settings: Settings, *, read_only: bool = False) -> sessionmaker[S
     Raises:
         GatehouseError: the store cannot be reached, or is newer than this code.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.make_home()
     try:
         engine = _engine(settings.store_url, read_only=read_only, process=os.getpid())
         ensure_schema(engine, settings.home)

@@ -1,0 +1,95 @@
+"""The one writer's place of a lake, whoever and wherever the writers are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from gatehouse.errors import LakeBusyError
+from gatehouse.lake.catalog import Catalog
+from gatehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+# Any number does, as long as every Gatehouse takes the same: a lock belongs to its database.
+_KEY = 0x6A7E_0005
+_POLL_SECONDS = 0.2
+
+
+@contextmanager
+def writers_place(settings: Settings, catalog: Catalog, purpose: str) -> Iterator[None]:
+    """Hold the one writer's place.
+
+    A file lock among the processes of one home, and where the catalog is a PostgreSQL that
+    several machines share, an advisory lock in it. A thread that holds the place may take it
+    again; a process that dies gives it up at once.
+
+    Args:
+        settings: which home, and how long to wait.
+        catalog: where the lake's catalog is.
+        purpose: what it is held for; shown to whoever waits too long.
+
+    Raises:
+        LakeBusyError: another writer kept it longer than ``lock_timeout_seconds``.
+    """
+    deadline = time.monotonic() + settings.lock_timeout_seconds
+    holder = settings.make_home() / "writer.txt"
+    # One lock object a process, so that a holder may take it again.
+    lock = FileLock(settings.home / "writer.lock", is_singleton=True)
+    try:
+        lock.acquire(timeout=settings.lock_timeout_seconds)
+    except Timeout as error:
+        who = holder.read_text("utf-8") if holder.exists() else "another process"
+        raise _busy(settings, who, purpose) from error
+    try:
+        if catalog.kind == "postgres" and lock.lock_counter == 1:
+            with _advisory_lock(settings, catalog, purpose, deadline):
+                holder.write_text(purpose, "utf-8")
+                yield
+        else:
+            holder.write_text(purpose, "utf-8")
+            yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _advisory_lock(
+    settings: Settings, catalog: Catalog, purpose: str, deadline: float
+) -> Iterator[None]:
+    with catalog.connect(application_name=f"gatehouse: {purpose}") as connection:
+        while not _try(connection):
+            if time.monotonic() >= deadline:
+                raise _busy(settings, _holder(connection), purpose)
+            time.sleep(_POLL_SECONDS)
+        # The server frees it when this connection ends, however that comes about.
+        yield
+
+
+def _try(connection: Connection[Any]) -> bool:
+    row = connection.execute("select pg_try_advisory_lock(%s)", (_KEY,)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _holder(connection: Connection[Any]) -> str:
+    row = connection.execute(
+        "select coalesce(nullif(activity.application_name, ''), 'another process') || "
+        "coalesce(' on ' || host(activity.client_addr), '') "
+        "from pg_locks inner join pg_stat_activity as activity on activity.pid = pg_locks.pid "
+        "where pg_locks.locktype = 'advisory' and pg_locks.granted and pg_locks.objid = %s",
+        (_KEY,),
+    ).fetchone()
+    return str(row[0]) if row else "another process"
+
+
+def _busy(settings: Settings, who: str, purpose: str) -> LakeBusyError:
+    return LakeBusyError(
+        f"The lake is being written by {who}; "
+        f"{purpose} waited {settings.lock_timeout_seconds:.0f} s.",
+        next_step="wait for it, or raise GATEHOUSE_LOCK_TIMEOUT_SECONDS.",
+    )
