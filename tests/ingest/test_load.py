@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatehouse.errors import GatehouseError
-from gatehouse.ingest import run_ingest
+from gatehouse.ingest import digests, run_ingest
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from tests.ingest.world import SHOP, assert_accounted, load, make_project, put, query, write_mapping
@@ -233,3 +233,49 @@ def test_a_file_that_met_with_trouble_not_its_own_is_tried_again(shop: Settings)
 
     assert {file.path: file.status for file in report.files}["shop/a.csv"] == "loaded"
     assert {file.path: file.status for file in report.files}["shop/b.csv"] != "loaded"
+
+
+def test_a_log_that_was_compressed_meanwhile_is_the_same_log(tmp_path: Path) -> None:
+    mapping = SHOP.replace("  event_id: id\n", "") + "identity: none\n"
+    mapping = mapping.replace("*.{csv,jsonl,parquet}", "*.{csv,gz}")
+    settings = make_project(tmp_path, {"shop": mapping})
+    text = HEAD + "1,2026-01-05 10:00:00,a,ok\n"
+    put(settings, "shop/a.csv", text)
+    load(settings)
+    put(settings, "shop/a.csv.1.gz", gzip.compress(text.encode(), mtime=1))
+    put(settings, "shop/a.csv.2.gz", gzip.compress(text.encode(), mtime=2)[:-12])
+
+    report = load(settings)
+
+    assert sorted(file.status for file in report.files) == ["known", "known", "rejected"]
+
+
+def test_a_file_is_read_once_while_it_stays_as_it_is(
+    shop: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    real = digests._of_bytes
+    monkeypatch.setattr(digests, "_of_bytes", lambda path: read.append(path.name) or real(path))
+    first = put(shop, "shop/a.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n")
+    os.utime(first, (1_700_000_000, 1_700_000_000))
+    second = put(shop, "shop/just-now.csv", HEAD + "2,2026-01-05 10:00:00,a,ok\n")
+    os.utime(second, (4_000_000_000, 4_000_000_000))
+    load(shop)
+    load(shop)
+    # The other was changed so lately that its clock may not show the next change.
+    assert read == ["a.csv", "just-now.csv", "just-now.csv"]
+
+    first.write_text(HEAD + "3,2026-01-05 10:00:00,a,ok\n")
+    assert load(shop).totals["rows_loaded"] == 1
+    (shop.home / "ingest" / "digests.sqlite").write_bytes(b"no database" * 100)
+    assert load(shop).totals["files_known"] == 2
+
+
+def test_rejected_file_is_tried_again_when_asked(shop: Settings) -> None:
+    put(shop, "shop/a.csv", "key,happened,who,how\n1,2026-01-05 10:00:00,a,ok\n")
+    load(shop)
+    lines: list[str] = []
+    run_ingest(shop, progress=lines.append)
+    assert lines == []
+    run_ingest(shop, progress=lines.append, retry_rejected=True)
+    assert "rejected" in lines[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import stat
 from pathlib import Path
@@ -12,6 +13,7 @@ from gatehouse.errors import GatehouseError
 from gatehouse.ingest.quarantine import Selection, export_quarantine, list_quarantine
 from gatehouse.ingest.replay import replay_quarantine
 from gatehouse.settings import Settings
+from gatehouse.store.access import list_access
 from tests.ingest.world import (
     SHOP,
     assert_accounted,
@@ -105,7 +107,7 @@ def test_list_groups_and_shows_content_only_on_request(tmp_path: Path) -> None:
         3,
     )
     assert "samples" not in plain
-    (shown,) = list_quarantine(settings, samples=1)
+    (shown,) = list_quarantine(settings, samples=1, reason="a test")
     assert shown["samples"] == ["2,2026-01-05 11:00:00,b,fine"]
 
 
@@ -116,11 +118,30 @@ def test_export_is_for_its_owner_alone_and_never_overwrites(tmp_path: Path, suff
     load(settings)
     target = tmp_path / f"out.{suffix}"
 
-    assert export_quarantine(settings, target, Selection(source="shop")) == 3
+    assert export_quarantine(settings, target, Selection(source="shop"), reason="why not") == 3
 
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert "2026-01-05 11:00:00,b,fine" in target.read_text("utf-8")
     if suffix == "csv":
         assert "'=1+1" in target.read_text("utf-8")
     with pytest.raises(GatehouseError, match="cannot be made"):
-        export_quarantine(settings, target)
+        export_quarantine(settings, target, reason="again")
+
+
+def test_raw_content_is_read_with_a_reason_only_and_that_is_recorded(tmp_path: Path) -> None:
+    settings = make_project(tmp_path, {"shop": SHOP})
+    target = tmp_path / "rows.jsonl"
+    load(settings)
+    with pytest.raises(GatehouseError, match="reason"):
+        export_quarantine(settings, target, reason=" ")
+    assert not target.exists()
+    with pytest.raises(GatehouseError, match="reason"):
+        list_quarantine(settings, samples=1)
+    list_quarantine(settings)
+    assert list_access(settings, 10) == []
+
+    export_quarantine(settings, target, Selection(source="shop"), reason="a new format")
+
+    [record] = list_access(settings, 10)
+    assert (record["action"], record["subject"]) == ("quarantine export", {"source": "shop"})
+    assert (record["reason"], record["reader_name"]) == ("a new format", getpass.getuser())

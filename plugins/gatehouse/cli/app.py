@@ -20,6 +20,7 @@ _ROOMS = (
     "gatehouse.gate.commands",
     "gatehouse.detection.commands",
     "gatehouse.lake.commands",
+    "gatehouse.store.commands",
     "gatehouse.orchestrate.commands",
 )
 

@@ -9,6 +9,9 @@ import typer
 
 from gatehouse.cli.output import JsonOption, print_json, print_rows
 
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why raw content is read; recorded with your name.")
+]
 SourceOption = Annotated[
     str | None, typer.Option("--source", help="Only this source (see `gatehouse sources`).")
 ]
@@ -44,6 +47,9 @@ def ingest(
         float,
         typer.Option("--settle", help="Leave alone files changed less than this ago, seconds."),
     ] = 0,
+    retry_rejected: Annotated[
+        bool, typer.Option("--retry-rejected", help="Try rejected files again as they are.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Load the files that are new in the landing folder.
@@ -60,6 +66,7 @@ def ingest(
         folder=folder,
         source=source,
         settle_seconds=settle,
+        retry_rejected=retry_rejected,
         progress=None if as_json else lambda line: typer.echo(line, err=True),
     )
     if as_json:
@@ -131,16 +138,18 @@ def list_command(
         int,
         typer.Option("--samples", min=0, help="Show this many original rows of each reason."),
     ] = 0,
+    reason: ReasonOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Count quarantined rows by source, column and reason.
 
-    --samples shows raw content, which may be hostile or personal: only where you may see it.
+    --samples shows raw content, which may be hostile or personal: only where you may see it. It
+    asks for a --reason, which is kept with your name: gatehouse access.
     """
     from gatehouse.ingest.quarantine import Selection, list_quarantine
     from gatehouse.settings import Settings
 
-    rows = list_quarantine(Settings(), Selection(source=source), samples=samples)
+    rows = list_quarantine(Settings(), Selection(source=source), samples=samples, reason=reason)
     if as_json:
         print_json(rows)
         return
@@ -164,17 +173,19 @@ def export_command(
     column: Annotated[
         str | None, typer.Option("--column", help="Only rows refused for this column.")
     ] = None,
+    reason: ReasonOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Write quarantined rows, with file, row number, reason and original text, to a file.
 
-    The file is made readable by you alone: it holds raw content.
+    The file is made readable by you alone: it holds raw content. That it was made, by whom and
+    why (--reason) is recorded: gatehouse access.
     """
     from gatehouse.ingest.quarantine import Selection, export_quarantine
     from gatehouse.settings import Settings
 
     selection = Selection(source=source, path=path, column=column)
-    count = export_quarantine(Settings(), target, selection)
+    count = export_quarantine(Settings(), target, selection, reason=reason)
     if as_json:
         print_json({"path": str(target), "rows": count})
     else:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gatehouse.ingest.digests import Digests, Stamp, stamp_of
 from gatehouse.ingest.mapping import SourceMapping
 
 # Names that say: not complete yet, or not data.
 _UNFINISHED = re.compile(r"^[._]|\.(tmp|temp|part|partial|crdownload|swp|inprogress)$|~$")
-_BLOCK = 4 * 1024 * 1024
 # As in batch.py: the first date of a path.
 _DATE = re.compile(r"(?:^|[^0-9])((?:19|20)\d{2}[-/_]?\d{2}[-/_]?\d{2})(?:[^0-9]|$)")
 
@@ -28,8 +28,9 @@ class Candidate:
         mapping: the mapping that reads it.
         path: where it is.
         shown: its path below the landing folder, as valid text.
-        file_id: SHA-256 of its bytes, with the date or path that its rows are read from; of its
-            path alone where it has no bytes to read.
+        file_id: SHA-256 of its bytes, with the date or path that its rows are read from; where
+            rows have no identity, of what is in it: compressing a log makes it no other log. Of
+            its path alone where it has no bytes to read.
         size: bytes.
         stamp: what changes when the file does.
         problem: why it cannot be read at all.
@@ -40,13 +41,13 @@ class Candidate:
     shown: str
     file_id: str
     size: int
-    stamp: tuple[int, ...]
+    stamp: Stamp
     problem: str | None = None
 
     def changed(self) -> bool:
         """Whether the file is no longer the one that was hashed."""
         try:
-            return _stamp(self.path.stat()) != self.stamp
+            return stamp_of(self.path.stat()) != self.stamp
         except OSError:
             return True
 
@@ -61,7 +62,11 @@ class Found:
 
 
 def find_files(
-    folder: Path, mappings: Iterable[SourceMapping], *, settle_seconds: float = 0
+    folder: Path,
+    mappings: Iterable[SourceMapping],
+    digests: Digests,
+    *,
+    settle_seconds: float = 0,
 ) -> Found:
     """Everything in ``folder`` that a mapping reads, hashed, in the order of paths.
 
@@ -71,6 +76,7 @@ def find_files(
     Args:
         folder: the landing folder.
         mappings: the mappings to match.
+        digests: what files hashed to before.
         settle_seconds: a file changed less than this ago is still being written.
     """
     root = folder.resolve()
@@ -87,7 +93,7 @@ def find_files(
         if not readers:
             found.unmatched.append(shown)
             continue
-        _take(found, root, path, shown, readers, settle_seconds)
+        _take(found, root, path, shown, readers, digests, settle_seconds)
     return found
 
 
@@ -115,30 +121,40 @@ def _take(
     path: Path,
     shown: str,
     readers: list[SourceMapping],
+    digests: Digests,
     settle_seconds: float,
 ) -> None:
     try:
         problem, info = _inspect(root, path)
-        if problem is None and time.time() - info.st_mtime < settle_seconds:
+        # A clock ahead of ours must not keep a file waiting for years.
+        if problem is None and abs(time.time() - info.st_mtime) < settle_seconds:
             found.waiting += [(mapping, shown) for mapping in readers]
             return
-        digest = _digest(path) if problem is None else None
-        size, stamp = info.st_size, _stamp(info)
+        size, stamp = info.st_size, stamp_of(info)
+        ids = [
+            _file_id(m, shown, digests.of(path, stamp, of_content=m.identity == "none"))
+            if problem is None
+            else _path_id(shown)
+            for m in readers
+        ]
     except OSError as error:
-        problem, digest, size, stamp = f"cannot be read: {error.strerror}", None, 0, ()
+        problem, size, stamp = f"cannot be read: {error.strerror}", 0, (0, 0, 0)
+        ids = [_path_id(shown)] * len(readers)
     found.candidates += [
-        Candidate(mapping, path, shown, _file_id(mapping, shown, digest), size, stamp, problem)
-        for mapping in readers
+        Candidate(mapping, path, shown, file_id, size, stamp, problem)
+        for mapping, file_id in zip(readers, ids, strict=True)
     ]
 
 
-def _file_id(mapping: SourceMapping, shown: str, digest: str | None) -> str:
+def _path_id(shown: str) -> str:
+    return "path:" + hashlib.sha256(shown.encode()).hexdigest()
+
+
+def _file_id(mapping: SourceMapping, shown: str, digest: str) -> str:
     """What makes a file the same file: its bytes, and what its rows take from its path.
 
     An unchanged list delivered on another day is another edition.
     """
-    if digest is None:
-        return "path:" + hashlib.sha256(shown.encode()).hexdigest()
     date = _DATE.search(shown)
     if "_path" in mapping.path_fields:
         return hashlib.sha256(f"{digest} {shown}".encode()).hexdigest()
@@ -163,15 +179,3 @@ def _inspect(root: Path, path: Path) -> tuple[str | None, os.stat_result]:
     if not stat.S_ISREG(info.st_mode):
         return "is a device, pipe or socket, not a file", info
     return None, info
-
-
-def _stamp(info: os.stat_result) -> tuple[int, ...]:
-    return (info.st_size, info.st_mtime_ns, info.st_ino)
-
-
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -57,6 +57,7 @@ class Loader:
         settings: for the folder of staged files.
         load: what the rows of this load share.
         progress: called after each batch.
+        retry_rejected: try rejected files again though nothing of their mapping changed.
     """
 
     def __init__(
@@ -65,7 +66,10 @@ class Loader:
         settings: Settings,
         load: Load,
         progress: Callable[[str], None] | None = None,
+        *,
+        retry_rejected: bool = False,
     ) -> None:
+        self._retry_rejected = retry_rejected
         self._connection = connection
         self._staging = settings.home / "ingest" / load.load_id
         self._load = load
@@ -80,7 +84,7 @@ class Loader:
         for candidate in candidates:
             if candidate.file_id in taken:
                 reports.append(FileReport(source.id, candidate.shown, "known"))
-            elif reason := known.rejected.get(candidate.file_id):
+            elif not self._retry_rejected and (reason := known.rejected.get(candidate.file_id)):
                 reports.append(FileReport(source.id, candidate.shown, "rejected", reason))
                 taken.add(candidate.file_id)
             else:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from gatehouse.errors import GatehouseError
 from gatehouse.lake import Lake
 from gatehouse.lake.sql import literal
 from gatehouse.settings import Settings
+from gatehouse.store.access import record_access
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,7 +56,7 @@ class Selection:
 
 
 def list_quarantine(
-    settings: Settings, selection: Selection | None = None, *, samples: int = 0
+    settings: Settings, selection: Selection | None = None, *, samples: int = 0, reason: str = ""
 ) -> list[dict[str, Any]]:
     """What is in quarantine, by source, column and reason; most rows first.
 
@@ -64,8 +65,14 @@ def list_quarantine(
         selection: which rows.
         samples: this many original texts of each reason, under ``samples``. They are raw
             content: show them to people who may see it only.
+        reason: why samples are read; recorded.
+
+    Raises:
+        GatehouseError: samples were asked for without a reason.
     """
     where = (selection or Selection()).where
+    if samples:
+        record_access(settings, "quarantine samples", _what(selection), reason)
     wanted = (
         f", list(original_text order by file_id, row_number)[:{int(samples)}] as samples"
         if samples
@@ -84,24 +91,28 @@ def list_quarantine(
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def export_quarantine(settings: Settings, target: Path, selection: Selection | None = None) -> int:
+def export_quarantine(
+    settings: Settings, target: Path, selection: Selection | None = None, *, reason: str
+) -> int:
     """Write quarantined rows with their original text to a file that only its owner can read.
 
     Args:
         settings: which lake.
         target: a new file: ``.csv``, or ``.jsonl`` for one JSON object a line.
         selection: which rows.
+        reason: why raw content leaves the lake; recorded.
 
     Returns:
         Number of rows written.
 
     Raises:
-        GatehouseError: the file is there already, or is of another kind.
+        GatehouseError: the file is there already, or is of another kind, or no reason was given.
     """
     if target.suffix not in {".csv", ".jsonl"}:
         raise GatehouseError(
             f"{target} is neither .csv nor .jsonl.", next_step="name a file that ends in one."
         )
+    record_access(settings, "quarantine export", _what(selection), reason)
     try:
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
@@ -118,6 +129,10 @@ def export_quarantine(settings: Settings, target: Path, selection: Selection | N
             "order by source_id, path, row_number"
         )
         return _write(file, result, is_csv=target.suffix == ".csv")
+
+
+def _what(selection: Selection | None) -> dict[str, Any]:
+    return {name: value for name, value in asdict(selection or Selection()).items() if value}
 
 
 def _write(file: Any, result: duckdb.DuckDBPyConnection, *, is_csv: bool) -> int:

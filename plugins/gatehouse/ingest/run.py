@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gatehouse.errors import GatehouseError
 from gatehouse.ingest.batch import Source, prepare_session
 from gatehouse.ingest.contracts import load_contracts
+from gatehouse.ingest.digests import Digests
 from gatehouse.ingest.discovery import Found, find_files
 from gatehouse.ingest.loader import Loader
 from gatehouse.ingest.mapping import SourceMapping, load_mappings
@@ -39,6 +40,7 @@ def run_ingest(
     source: str | None = None,
     progress: Progress | None = None,
     settle_seconds: float = 0,
+    retry_rejected: bool = False,
 ) -> IngestReport:
     """Load every file that is new, and account for every row of it.
 
@@ -52,6 +54,7 @@ def run_ingest(
         source: load this source only.
         progress: called with a line of text after each batch.
         settle_seconds: leave files alone that changed less than this ago.
+        retry_rejected: try rejected files again whose mapping has not changed.
 
     Raises:
         GatehouseError: a mapping or contract is wrong, the folder is not there, or the lake
@@ -65,9 +68,16 @@ def run_ingest(
     with _session(settings) as connection:
         ensure_tables_of(connection, contracts)
         # Looked for under the lock: what two runs find at once is loaded by one of them.
-        found = find_files(landing, mappings.values(), settle_seconds=settle_seconds)
+        with Digests.open(settings.home / "ingest" / "digests.sqlite") as digests:
+            found = find_files(landing, mappings.values(), digests, settle_seconds=settle_seconds)
         arrived_at = next_arrival(connection).astimezone(UTC).replace(tzinfo=None)
-        loader = Loader(connection, settings, Load(report.load_id, arrived_at), progress)
+        loader = Loader(
+            connection,
+            settings,
+            Load(report.load_id, arrived_at),
+            progress,
+            retry_rejected=retry_rejected,
+        )
         _note_others(report, found, skip_unmatched=source is not None)
         for mapping in mappings.values():
             candidates = [c for c in found.candidates if c.mapping.source == mapping.source]

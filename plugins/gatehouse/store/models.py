@@ -226,6 +226,25 @@ class DetectionCode(Base):
     first_run_at: Mapped[datetime]
 
 
+class AccessRecord(Base):
+    """One time that somebody read raw content or direct identifiers, and why."""
+
+    __tablename__ = "access_log"
+    # SQLite: an id is never used twice, also not after old rows are removed.
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    is_synced = False
+
+    access_id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    reader_name: Mapped[str] = mapped_column(String(250))
+    action: Mapped[str] = mapped_column(String(64))
+    # What was asked for, e.g. {"source": "web_access"}; never what was read.
+    subject: Mapped[dict[str, Any]]
+    reason: Mapped[str] = mapped_column(Text)
+    accessed_at: Mapped[datetime]
+
+
 class StoreChange(Base):
     """Every change of a synced table, in the same transaction, for the sync to the lake."""
 
