@@ -44,9 +44,9 @@ types: install
 sql: install ## dbt conventions and SQL style; a skipped file fails.
 	@$(BIN)/python -m tests.dbt.lint
 
-# Two at a time, a file's tests together: they share what is costly to make.
+# Two at a time; a file's tests together, they share what is costly to make; the long ones come early.
 pytest: install
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 measure: install ## Run one measurement: make measure NAME=real
 	@test -n "$(NAME)" || { echo "Which one? make measure NAME=…:"; ls benchmarks/*.py | sed 's/.*\/\(.*\)\.py/  \1/' | grep -v _; exit 2; }
