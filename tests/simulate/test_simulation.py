@@ -1,9 +1,9 @@
-"""The simulated world: same seed same bytes, contracts kept, campaigns with their truth."""
+"""Landing files: same seed same bytes, contracts kept, accidents counted."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -11,48 +11,11 @@ import duckdb
 import pytest
 
 from gatehouse.errors import GatehouseError
+from gatehouse.ingest import run_ingest
 from gatehouse.settings import Settings
-from gatehouse.simulate import SimulationReport, run_simulation
-
-PROJECT = Path(__file__).resolve().parents[2]
-Query = Callable[[str], list[tuple[object, ...]]]
-
-
-def simulate(home: Path, **arguments: object) -> SimulationReport:
-    settings = Settings(project=PROJECT, home=home)
-    plain = {"actors": 300, "days": 14, "seed": 3}
-    return run_simulation(settings, **{**plain, **arguments})  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> SimulationReport:
-    return simulate(tmp_path_factory.mktemp("world"))
-
-
-@pytest.fixture
-def query(report: SimulationReport) -> Query:
-    connection = duckdb.connect()
-    for folder in report.landing.iterdir():
-        parquet = any(folder.glob("*/*.parquet"))
-        reader = "read_parquet" if parquet else "read_json"
-        # Rows broken on purpose include lines that are no JSON.
-        options = "" if parquet else ", ignore_errors = true, union_by_name = true"
-        pattern = folder / "*" / ("*.parquet" if parquet else "*.jsonl.gz")
-        connection.execute(
-            f"create view {folder.name} as select * from {reader}("
-            f"'{pattern}', hive_partitioning = true, filename = true{options})"
-        )
-    for path in report.truth.glob("*.parquet"):
-        connection.execute(f"create view truth_{path.stem} as select * from '{path}'")
-    return lambda sql: connection.execute(sql).fetchall()
-
-
-def files_of(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+from gatehouse.simulate import SimulationReport, activity
+from tests.conftest import PROJECT
+from tests.simulate.conftest import Query, files_of, simulate
 
 
 def test_same_seed_gives_same_bytes(report: SimulationReport, tmp_path: Path) -> None:
@@ -143,64 +106,21 @@ def test_broken_rows_are_in_and_counted(report: SimulationReport, query: Query) 
     assert report.broken_rows > events
 
 
-def test_campaigns_are_planted_and_their_records_landed(
-    report: SimulationReport, query: Query
+def test_rows_load_and_only_the_broken_ones_are_quarantined(
+    report: SimulationReport, tmp_path: Path
 ) -> None:
-    kinds = {name.rpartition("-")[0] for name in report.campaigns}
-    assert kinds == {
-        "password_guessing",
-        "scraping",
-        "report_brigade",
-        "credit_farm",
-        "jailbreak_template",
-    }
-    # Some rows are late beyond the end, so nearly all and not all.
-    [(share,)] = query(
-        "select avg((event_id is not null)::int) from truth_campaign_records "
-        "left join events on record_id = event_id where contract_name = 'events'"
-    )
-    assert share > 0.95
+    settings = Settings(project=PROJECT, home=tmp_path)
+    totals = run_ingest(settings, folder=report.landing).totals
+    assert totals["files_rejected"] == 0
+    assert totals["rows_in"] == sum(report.rows.values())
+    assert totals["rows_quarantined"] == report.broken_rows > 0
+    assert totals["files_known"] == report.repeated_files
 
 
-def test_guessed_accounts_have_failures_before_success_from_one_address(query: Query) -> None:
-    rows = query(
-        """
-        with taken as (
-            select actor_id, ip_address, min(occurred_at) as taken_at from logins
-            where outcome_code = 'success'
-                and ip_address in (
-                    select actor_id from truth_campaign_actors where role = 'address'
-                )
-            group by all
-        )
-        select taken.actor_id, count(*) from taken inner join logins
-            on logins.actor_id = taken.actor_id and logins.ip_address = taken.ip_address
-            and logins.outcome_code = 'failure' and logins.occurred_at < taken.taken_at
-        group by all
-        """
-    )
-    [(victims,)] = query("select count(*) from truth_campaign_actors where role = 'victim'")
-    assert len(rows) == victims
-    assert all(failures >= 9 for _, failures in rows)  # type: ignore[operator]
-
-
-def test_scrapers_see_many_different_pages(query: Query) -> None:
-    rows = query(
-        "select actor_id, count(distinct resource) / count(*) from events where actor_id in "
-        "(select actor_id from truth_campaign_actors where campaign_id = 'scraping-0') group by 1"
-    )
-    assert rows
-    assert all(share > 0.95 for _, share in rows)  # type: ignore[operator]
-
-
-def test_farmed_accounts_share_devices_and_cards(query: Query) -> None:
-    [(accounts, devices, cards)] = query(
-        "select count(distinct actor_id), count(distinct device_id),"
-        " count(distinct payment_fingerprint) from payments where actor_id in "
-        "(select actor_id from truth_campaign_actors where campaign_id = 'credit_farm-0')"
-    )
-    assert accounts >= 3 * devices  # type: ignore[operator]
-    assert accounts >= 3 * cards  # type: ignore[operator]
+def test_truth_is_not_in_the_landing_folder(report: SimulationReport) -> None:
+    assert not report.truth.is_relative_to(report.landing)
+    contracts = {path.stem for path in (PROJECT / "expectations" / "inputs").glob("*.yml")}
+    assert {path.name for path in report.landing.iterdir()} == contracts
 
 
 def test_addresses_are_never_publicly_routed(query: Query) -> None:
@@ -225,25 +145,67 @@ def test_products_can_be_chosen(tmp_path: Path) -> None:
     assert products == [("api",)]
 
 
+def test_campaigns_can_be_chosen(tmp_path: Path) -> None:
+    report = simulate(tmp_path, days=4, campaigns=("credit_farm", "spam_ring"))
+    assert set(report.campaigns) == {"credit_farm-0", "spam_ring-0"}
+    nothing = simulate(tmp_path / "other", days=4, campaigns=())
+    assert nothing.campaigns == ()
+
+
 def test_number_of_events_can_be_chosen(tmp_path: Path) -> None:
-    report = simulate(tmp_path, days=2, events=40_000)
+    report = simulate(tmp_path, days=2, events=40_000, campaigns=())
     assert report.rows["events"] == pytest.approx(40_000, rel=0.05)
 
 
-def test_one_day_is_simulated_in_blocks_of_bounded_size(tmp_path: Path) -> None:
-    report = simulate(tmp_path, days=1, events=1_200_000)
-    parts = sorted((report.landing / "events" / "dt=2026-03-02").iterdir())
-    assert len(parts) >= 3
-    counts = duckdb.sql(
-        f"select filename, count(*) from read_parquet('{parts[0].parent}/*.parquet',"
+def test_one_day_is_simulated_in_blocks_of_bounded_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "_EVENTS_A_BLOCK", 30_000)
+    report = simulate(tmp_path, days=4, events=400_000)
+    parts = f"{report.landing}/events/dt=2026-03-05/part-*.parquet"
+    rows = duckdb.sql(
+        f"select filename, count(*), count(distinct actor_id) from read_parquet('{parts}',"
         " filename = true) group by 1"
     ).fetchall()
-    assert max(count for _, count in counts) < 700_000
+    assert len(rows) >= 3
+    assert max(count for _, count, _ in rows) < 60_000
+    # A campaign's rows are no file of their own, and an actor's are in one file.
+    [(actors,)] = duckdb.sql(f"select count(distinct actor_id) from '{parts}'").fetchall()
+    assert sum(each for _, _, each in rows) == pytest.approx(actors, rel=0.1)
+
+
+_PEAK = """
+import resource, sys
+from pathlib import Path
+from gatehouse.settings import Settings
+from gatehouse.simulate import run_simulation
+settings = Settings(project=Path(sys.argv[1]), home=Path(sys.argv[2]))
+run_simulation(settings, actors=600, days=int(sys.argv[3]), events=int(sys.argv[3]) * 60_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_memory_does_not_grow_with_the_days(tmp_path: Path) -> None:
+    short, long = (_peak_mb(tmp_path / str(days), days) for days in (2, 8))
+    assert long < short + 60
+
+
+def _peak_mb(home: Path, days: int) -> int:
+    command = [sys.executable, "-c", _PEAK, str(PROJECT), str(home), str(days)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(done.stdout)
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"actors": 10}, {"days": 0}, {"seed": -1}, {"events": 0}, {"products": ("fax",)}],
+    [
+        {"actors": 10},
+        {"days": 0},
+        {"seed": -1},
+        {"events": 0},
+        {"products": ("fax",)},
+        {"campaigns": ("flood",)},
+    ],
     ids=lambda arguments: next(iter(arguments)),
 )
 def test_bad_arguments_are_refused(tmp_path: Path, arguments: dict[str, object]) -> None:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gatehouse.simulate.columns import DAY_US, Columns, Ints, pick
-from gatehouse.simulate.population import ACTOR_TYPES, COUNTRIES, PLANS, Population
+from gatehouse.simulate.geography import COUNTRIES
+from gatehouse.simulate.population import ACTOR_TYPES, PLANS, Population
 
 
 def sign_ups(people: Population, day: int, start_us: int) -> Columns | None:

@@ -32,7 +32,9 @@ def day_start_us(start: date, day: int) -> int:
     return int(midnight.timestamp()) * 1_000_000 + day * DAY_US
 
 
-def make_ids(prefix: str, stream: str, count: int, *, seed: int, day: int, block: int = 0) -> Any:
+def make_ids(
+    prefix: str, stream: str, count: int, *, seed: int, day: int, block: int = 0, first: int = 0
+) -> Any:
     """Ids that look random and never repeat within a seed: ``prefix`` and 16 hex digits.
 
     Args:
@@ -42,6 +44,7 @@ def make_ids(prefix: str, stream: str, count: int, *, seed: int, day: int, block
         seed: seed of the simulation.
         day: simulated day.
         block: part of the day.
+        first: how many of this run of ids are taken.
 
     Returns:
         Arrow string array of ``count``.
@@ -50,7 +53,7 @@ def make_ids(prefix: str, stream: str, count: int, *, seed: int, day: int, block
         ((day & 0x3FFF) << 50) | ((block & 0x3FF) << 40) | ((crc32(stream.encode()) & 0xFFFF) << 24)
     )
     salt = mix(np.array([seed], dtype=np.uint64))[0]
-    numbers = mix((np.arange(count, dtype=np.uint64) | np.uint64(high)) ^ salt)
+    numbers = mix((np.arange(first, first + count, dtype=np.uint64) | np.uint64(high)) ^ salt)
     digits = _HEX[numbers.astype(">u8").view(np.uint8)].reshape(count, 16)
     head = np.frombuffer(prefix.encode(), dtype=np.uint8)
     text = np.concatenate([np.broadcast_to(head, (count, head.size)), digits], axis=1)

@@ -33,6 +33,9 @@ def simulate(
     products: Annotated[
         str, typer.Option(help="Product surfaces, joined by commas.")
     ] = "chat_assistant,api,image_generation,agents",
+    campaigns: Annotated[
+        str, typer.Option(help="Kinds of campaigns, joined by commas; all, or none.")
+    ] = "all",
     folder: Annotated[
         Path | None, typer.Option(help="Where to write. Default: the landing folder.")
     ] = None,
@@ -42,8 +45,10 @@ def simulate(
 
     Ground truth goes to `truth/` of the home, which ingest never reads.
     """
+    from gatehouse.simulate.campaigns import KIND_NAMES
     from gatehouse.simulate.run import run_simulation
 
+    named = {"all": KIND_NAMES, "none": ()}
     report = run_simulation(
         Settings(),
         folder=folder,
@@ -52,10 +57,15 @@ def simulate(
         seed=seed,
         start_date=start.date(),
         events=events,
-        products=tuple(name.strip() for name in products.split(",") if name.strip()),
+        products=_names(products),
+        campaigns=named.get(campaigns, _names(campaigns)),
         progress=None if json else typer.echo,
     )
     _print(report, as_json=json)
+
+
+def _names(joined: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in joined.split(",") if name.strip())
 
 
 def _print(report: SimulationReport, *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 # Small tables come as the text that such systems export; large ones as Parquet.
@@ -73,6 +74,7 @@ class Landing:
 
 
 def _as_parquet(table: pa.Table) -> pa.Buffer:
+    table = _with_small_dictionaries(table)
     sink = pa.BufferOutputStream()
     repeated = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
     pq.write_table(
@@ -82,8 +84,21 @@ def _as_parquet(table: pa.Table) -> pa.Buffer:
         use_dictionary=repeated,
         store_schema=False,  # readers should see plain text columns
         row_group_size=122_880,
+        dictionary_pagesize_limit=16 << 20,
     )
     return sink.getvalue()
+
+
+def _with_small_dictionaries(table: pa.Table) -> pa.Table:
+    """Without the entries that a short table does not use: they would be most of the file."""
+    for number, name in enumerate(table.schema.names):
+        column = table.column(number)
+        if pa.types.is_dictionary(column.type):
+            chunks = column.chunks
+            if sum(len(chunk.dictionary) for chunk in chunks) > table.num_rows:
+                short = pc.dictionary_encode(column.cast(pa.string()))
+                table = table.set_column(number, name, short)
+    return table
 
 
 def _as_jsonl(table: pa.Table, extra_lines: tuple[str, ...]) -> bytes:

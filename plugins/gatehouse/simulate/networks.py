@@ -7,7 +7,7 @@ space), so that no simulated finding can point at a real network.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from ipaddress import IPv4Address, IPv4Network
 
@@ -38,28 +38,54 @@ class Networks:
         pool: addresses as text.
         first: position in ``pool`` of the first address of a kind.
         size: how many addresses of a kind there are.
+        taken: how many of a kind were given to somebody alone.
+        notorious: day and position of addresses that lists have heard of.
     """
 
     pool: pa.Array
     first: dict[str, int]
     size: dict[str, int]
+    taken: dict[str, int] = field(default_factory=dict)
+    notorious: list[tuple[int, int]] = field(default_factory=list)
+
+    def take(self, kind: str, count: int) -> Ints:
+        """Positions of the next ``count`` addresses of a kind nobody has; from the start again."""
+        begin = self.taken.get(kind, 0)
+        self.taken[kind] = begin + count
+        positions: Ints = self.first[kind] + np.arange(begin, begin + count) % self.size[kind]
+        return positions
 
     def draw(self, kind: str, rng: np.random.Generator, count: int) -> Ints:
         """Positions of ``count`` addresses of a kind, repetitions possible."""
         return self.first[kind] + rng.integers(0, self.size[kind], count)
 
-    def some(self, kind: str, rng: np.random.Generator, count: int) -> list[str]:
-        """``count`` different addresses of a kind, as text."""
-        chosen = rng.choice(self.size[kind], size=min(count, self.size[kind]), replace=False)
-        return [self.pool[self.first[kind] + int(number)].as_py() for number in np.sort(chosen)]
+    def some(self, kind: str, rng: np.random.Generator, count: int) -> Ints:
+        """Positions of ``count`` different addresses of a kind (of as many as there are)."""
+        most = min(count, self.size[kind])
+        positions: Ints = self.first[kind] + rng.choice(self.size[kind], size=most, replace=False)
+        return positions
+
+    def report(self, positions: Ints, day: int) -> None:
+        """Let lists hear of addresses; blocklists from ``day`` on have them for four weeks."""
+        self.notorious.extend((day, int(position)) for position in positions)
+
+    def infamous(self, day: int) -> Ints:
+        """Addresses that lists have heard of lately."""
+        lately = [at for heard, at in self.notorious if day - 28 < heard <= day]
+        return np.array(lately, dtype=np.int64)
+
+    def names(self, positions: Ints) -> list[str]:
+        """Addresses as text."""
+        texts: list[str] = self.pool.take(pa.array(positions)).to_pylist()
+        return texts
 
 
 def build_networks(actors: int, organisations: int) -> Networks:
     """Addresses enough for a world of so many actors."""
     size = {
-        "home": actors,
+        "home": 2 * actors + 2_000,
         "carrier": max(4, actors // 200),
-        "office": max(1, organisations),
+        "office": 2 * organisations + 8,
         "university": max(2, actors // 1500),
         "vpn": max(8, actors // 250),
         "datacenter": max(40, actors // 5),
@@ -87,10 +113,13 @@ def reputation_editions(networks: Networks, start: date, day: int, seed: int) ->
     yield _edition("sim_datacenter", on, "cidr", "datacenter", _known(blocks, rng, 0.9), 0.2)
     blocks = [str(block) for block in _BLOCKS["vpn"].subnets(new_prefix=22)]
     yield _edition("sim_vpn", on, "cidr", "vpn", _known(blocks, rng, 0.8), 0.3)
-    exits = networks.some("tor", child(seed, "tor exits"), networks.size["tor"])
+    exits = networks.names(networks.first["tor"] + np.arange(networks.size["tor"]))
     yield _edition("sim_tor", on, "ip", "tor", _known(exits, rng, 0.9), 0.6)
-    blocked = networks.some("datacenter", rng, 20) + networks.some("vpn", rng, 6)
-    yield _edition("sim_blocklist", on, "ip", "blocklist", blocked, 0.8)
+    # A blocklist knows a part of what is bad, and has homes on it that were bad last month.
+    blocked = [networks.some(kind, rng, n) for kind, n in (("datacenter", 20), ("vpn", 6))]
+    blocked += [networks.first["home"] + rng.choice(networks.taken["home"], 4, replace=False)]
+    entries = networks.names(np.concatenate([*blocked, networks.infamous(day)]))
+    yield _edition("sim_blocklist", on, "ip", "blocklist", sorted(set(entries)), 0.8)
     domains = _known(list(DISPOSABLE_DOMAINS), rng, 0.8)
     yield _edition("sim_disposable", on, "email_domain", "disposable_email", domains, 0.5)
 

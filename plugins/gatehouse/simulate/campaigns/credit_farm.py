@@ -2,82 +2,82 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 
-from gatehouse.simulate.campaigns.base import Campaign, Traffic
-from gatehouse.simulate.columns import MINUTE_US, Columns, Ints
+from gatehouse.simulate.campaigns.traffic import Traffic
+from gatehouse.simulate.campaigns.vocabulary import Acting
+from gatehouse.simulate.columns import HOUR_US, MINUTE_US, Ints
 from gatehouse.simulate.networks import DISPOSABLE_DOMAINS
-from gatehouse.simulate.world import spread
+from gatehouse.simulate.payments import DECLINED, SUCCEEDED
 
-_REQUESTS = 40
-_ACCOUNTS_A_DEVICE = 10
-_ACCOUNTS_A_CARD = 6
+_ACCOUNTS_A_DEVICE = (10, 3)
+_ACCOUNTS_A_CARD = (6, 2)
+_REQUESTS = 40  # what the free credit is worth
 
 
 @dataclass
-class CreditFarm(Campaign):
-    """Shared devices and payment fingerprints, disposable mail, heavy use right after sign-up."""
+class CreditFarm(Acting):
+    """First disposable mail and heavy use within the hour; then plain mail, homes, and patience."""
 
     kind: ClassVar[str] = "credit_farm"
     policy_code: ClassVar[str] = "fake_accounts"
     first_day: ClassVar[int] = 2
-    days: ClassVar[int] = 3
-
-    addresses: list[str] = field(default_factory=list)
+    days: ClassVar[int] = 7
+    plain_size: ClassVar[int] = 24
+    adapts_after: ClassVar[int] = 4
 
     def recruit(self, rng: np.random.Generator) -> None:
-        """Make the accounts; a third of them is opened each day."""
-        self.join(self.new_ids("u_", "accounts", self.world.size(30)), "abuser")
-        self.addresses = self.world.people.networks.some("vpn", rng, 2)
+        """Rent two VPN exits, which innocents use too."""
+        self.overlap(3, rng, self.rent("vpn", 2, rng))
 
-    def act(self, day: int, rng: np.random.Generator) -> Traffic:
-        """Sign-ups, a card check for each, and use of the free credit within the hour."""
-        numbers = np.arange(len(self.members))[day :: self.days]
-        made = spread(rng, self.day_us(day), len(numbers), (6, 22))
-        ids = [self.members[number].actor_id for number in numbers]
-        domains = [DISPOSABLE_DOMAINS[number % 3] for number in numbers]
-        return {
-            "actors": [self.world.accounts(ids, made, domains, "ID")],
-            "payments": [self._card_checks(day, ids, numbers, made)],
-            "events": [self._use(day, ids, numbers, made, rng)],
-        }
+    def adapt(self, rng: np.random.Generator) -> None:
+        """Move to residential proxies."""
+        self.rented = self.proxies(6, rng)
 
-    def _card_checks(self, day: int, ids: list[str], numbers: Ints, made: Ints) -> Columns:
-        cards = self.new_ids("f_", "cards", len(self.members) // _ACCOUNTS_A_CARD + 1)
-        return {
-            "payment_id": self.row_ids("p_", "payments", len(ids), day),
-            "occurred_at": made + MINUTE_US,
-            "actor_id": ids,
-            "product_code": self.world.product("api"),
-            "amount": np.full(len(ids), 100),
-            "currency_code": "USD",
-            "outcome_code": ["declined" if number % 3 == 0 else "succeeded" for number in numbers],
-            "payment_fingerprint": [cards[number // _ACCOUNTS_A_CARD] for number in numbers],
-            "ip_address": [self.addresses[number % 2] for number in numbers],
-            "device_id": self._devices(numbers),
-        }
-
-    def _use(
-        self, day: int, ids: list[str], numbers: Ints, made: Ints, rng: np.random.Generator
-    ) -> Columns:
-        each = np.repeat(np.arange(len(ids)), _REQUESTS)
-        at = made[each] + rng.integers(2, 60, len(each)) * MINUTE_US
-        return self.requests(
-            day,
-            at,
-            [ids[number] for number in each],
-            product_code=self.world.product("api"),
-            resource="v1/messages",
-            ip_address=[self.addresses[number % 2] for number in numbers[each]],
-            device_id=self._devices(numbers[each]),
-            user_agent="sdk-python/1.4",
-            input_tokens=6_000,
-            output_tokens=900,
+    def act(self, traffic: Traffic, rng: np.random.Generator) -> None:
+        """Sign-ups, a card check for each, and use of the free credit."""
+        fresh = self.enlist(
+            max(2, self.size // 4),
+            rng,
+            within=(0.2, 0.9),
+            addresses=self.rented,
+            accounts_a_device=_ACCOUNTS_A_DEVICE[self.phase],
+            domains=DISPOSABLE_DOMAINS[:3] if self.phase == 0 else (),
+            country="ID" if self.phase == 0 else None,
+            product="api",
         )
+        per_card = _ACCOUNTS_A_CARD[self.phase]
+        cards = self.cards(len(fresh) // per_card + 1)
+        made = self.since_sign_up(fresh, np.full(len(fresh), self.day_us))
+        outcome = np.where(rng.random(len(fresh)) < 0.3, DECLINED, SUCCEEDED)
+        mine = cards.take(pa.array(np.arange(len(fresh)) // per_card))
+        self.pay(traffic, fresh, made, np.full(len(fresh), 100), outcome, mine)
+        if self.phase == 0:
+            self._spend(traffic, fresh, made, HOUR_US, rng)
+            return
+        # Yesterday's accounts are old enough today.
+        people = self.world.people
+        old = self.able()
+        old = old[(people.joined[old] >= self.now - 1) & (people.joined[old] < self.now)]
+        self._spend(traffic, old, np.full(len(old), self.day_us), 20 * HOUR_US, rng)
 
-    def _devices(self, numbers: Ints) -> list[str]:
-        devices = self.new_ids("d", "devices", len(self.members) // _ACCOUNTS_A_DEVICE + 1)
-        return [devices[number // _ACCOUNTS_A_DEVICE] for number in numbers]
+    def _spend(
+        self, traffic: Traffic, actors: Ints, first: Ints, within_us: int, rng: np.random.Generator
+    ) -> None:
+        which = np.repeat(np.arange(len(actors)), rng.poisson(_REQUESTS, len(actors)))
+        at = first[which] + 2 * MINUTE_US + rng.integers(0, within_us, len(which))
+        day_end = self.day_us + 24 * HOUR_US - 1
+        actor = actors[which]
+        self.request(
+            traffic,
+            actor,
+            np.minimum(at, day_end - rng.integers(0, MINUTE_US, len(at))),
+            rng,
+            product="api",
+            input_tokens=rng.integers(3_000, 9_000, len(actor)),
+            output_tokens=rng.integers(500, 1_000, len(actor)),
+        )

@@ -1,4 +1,4 @@
-"""Report brigade: many new accounts report one innocent user within an hour and a half."""
+"""Report brigade: many accounts report one innocent user together."""
 
 from __future__ import annotations
 
@@ -7,50 +7,69 @@ from typing import ClassVar
 
 import numpy as np
 
-from gatehouse.simulate.campaigns.base import Campaign, Traffic
-from gatehouse.simulate.columns import MINUTE_US, Columns
-from gatehouse.simulate.world import spread
+from gatehouse.simulate.campaigns.traffic import Traffic
+from gatehouse.simulate.campaigns.vocabulary import Acting
+from gatehouse.simulate.columns import Ints
+from gatehouse.simulate.reports import MISTAKEN
+
+_LEAST = 14  # fewer are no brigade
+_STRIKES_ON = 2
+_GROUP_SHARE = 0.45  # of the members, on a day of the second phase
 
 
 @dataclass
-class ReportBrigade(Campaign):
-    """Accounts made over two days that hardly do anything but report the same target."""
+class ReportBrigade(Acting):
+    """First all within an hour and a half; then by parts over days, against another."""
 
     kind: ClassVar[str] = "report_brigade"
     policy_code: ClassVar[str] = "report_abuse"
-    first_day: ClassVar[int] = 7
-    days: ClassVar[int] = 3
+    first_day: ClassVar[int] = 6
+    days: ClassVar[int] = 7
+    plain_size: ClassVar[int] = 16
+    adapts_after: ClassVar[int] = 4
 
     def recruit(self, rng: np.random.Generator) -> None:
-        """Make the accounts and choose the target."""
-        self.join(self.new_ids("u_", "accounts", self.world.size(25)), "abuser")
+        """Make the accounts over two days, and choose the target."""
+        count = max(_LEAST, self.size)
+        self.enlist(count, rng, within=(0, 1.8), addresses=self.rent("carrier", 4, rng))
         self.join(self.world.bystanders(rng, 1), "target")
+        self.overlap(3, rng)
 
-    def act(self, day: int, rng: np.random.Generator) -> Traffic:
-        """Two days of sign-ups, then the reports."""
-        abusers = self.with_role("abuser")
-        if day == self.days - 1:
-            return {"user_reports": [self._reports(day, rng)]}
-        joined = abusers[day::2]
-        made = spread(rng, self.day_us(day), len(joined), (9, 23))
-        domains = [f"mail-{number % 4}.example" for number in range(len(joined))]
-        home = self.world.people.networks.some("carrier", rng, 4)
-        sources = [home[number % len(home)] for number in range(len(joined))]
-        look = self.requests(day, made + 2 * MINUTE_US, joined, ip_address=sources)
-        return {
-            "actors": [self.world.accounts(joined, made, domains, "GB")],
-            "events": [look],
-        }
+    def adapt(self, rng: np.random.Generator) -> None:
+        """Choose another target; some who are angry without being asked join in."""
+        for each in self.memberships:
+            if each.role == "target":
+                each.until = 0
+        self.join(self.world.bystanders(rng, 1), "target")
+        self.turn(max(4, self.size // 3), rng)
 
-    def _reports(self, day: int, rng: np.random.Generator) -> Columns:
-        abusers = self.with_role("abuser")
-        return {
-            "report_id": self.row_ids("r_", "reports", len(abusers), day),
-            "reported_at": spread(rng, self.day_us(day), len(abusers), (18, 19.5)),
-            "reporter_actor_id": abusers,
-            "reported_actor_id": self.with_role("target")[0],
-            "product_code": self.world.product("chat_assistant"),
-            "policy_code": "spam",
-            "severity": 5,
-            "comment": "Simulated report.",
-        }
+    def act(self, traffic: Traffic, rng: np.random.Generator) -> None:
+        """Two days of sign-ups, then reports."""
+        members = self.able()
+        if self.phase == 0:
+            if self.own_day == _STRIKES_ON:
+                self._strike(traffic, members, (18, 19.5), (4, 6), rng)
+                # Innocents see the quarrel and report too.
+                near = self.able("bystander")
+                at, severity = self.hours(rng, len(near)), rng.integers(1, 4, len(near))
+                self.report(
+                    traffic, near, self._target(len(near)), at, severity, rng, kind=MISTAKEN
+                )
+            return
+        part = members[rng.random(len(members)) < _GROUP_SHARE]
+        self._strike(traffic, part, (8, 22), (3, 6), rng)
+
+    def _strike(
+        self,
+        traffic: Traffic,
+        members: Ints,
+        hours: tuple[float, float],
+        severity: tuple[int, int],
+        rng: np.random.Generator,
+    ) -> None:
+        at = self.hours(rng, len(members), hours)
+        said = rng.integers(*severity, len(members))
+        self.report(traffic, members, self._target(len(members)), at, said, rng)
+
+    def _target(self, count: int) -> Ints:
+        return np.full(count, self.of_role("target")[0])

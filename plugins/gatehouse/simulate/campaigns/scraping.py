@@ -1,63 +1,71 @@
-"""Scraping: few accounts walk through all there is, evenly, behind changing clients."""
+"""Scraping: few accounts walk through all the pages there are, behind changing clients."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from gatehouse.simulate.campaigns.base import Campaign, Traffic
-from gatehouse.simulate.columns import HOUR_US
-from gatehouse.simulate.population import USER_AGENTS
+from gatehouse.simulate.campaigns.traffic import Traffic
+from gatehouse.simulate.campaigns.vocabulary import Acting
+from gatehouse.simulate.columns import Ints
+from gatehouse.simulate.population import FIRST_SDK
+from gatehouse.simulate.requests import PAGE_COUNT
 
-_PAGES_A_DAY = 1_500
+_PAGES_A_DAY = (700, 45)  # an account, by phase
+_MORE_ACCOUNTS = 4
 
 
 @dataclass
-class Scraping(Campaign):
-    """Thousands of different pages in order, most of the day, with little else."""
+class Scraping(Acting):
+    """First hundreds of pages an account and day; then few, from many more accounts."""
 
     kind: ClassVar[str] = "scraping"
     policy_code: ClassVar[str] = "scraping"
     first_day: ClassVar[int] = 5
-    days: ClassVar[int] = 5
-
-    addresses: list[str] = field(default_factory=list)
+    days: ClassVar[int] = 7
+    plain_size: ClassVar[int] = 3
+    adapts_after: ClassVar[int] = 4
 
     def recruit(self, rng: np.random.Generator) -> None:
         """Make the accounts and choose addresses."""
-        self.join(self.new_ids("u_", "accounts", self.world.size(3)), "abuser")
-        self.addresses = self.world.people.networks.some("vpn", rng, 2 * len(self.members))
+        vpn = self.rent("vpn", 2 * self.size, rng)
+        self.enlist(self.size, rng, within=(0, 0.05), addresses=vpn, product="image_generation")
+        self.overlap(2, rng, vpn)
 
-    def act(self, day: int, rng: np.random.Generator) -> Traffic:
-        """Each account takes its own part of the pages."""
-        abusers = self.with_role("abuser")
-        traffic: Traffic = {"events": []}
-        for number, abuser in enumerate(abusers):
-            first = (day * len(abusers) + number) * _PAGES_A_DAY
-            pages = [f"gallery/{first + page:06d}" for page in range(_PAGES_A_DAY)]
-            gap = 20 * HOUR_US // _PAGES_A_DAY
-            at = self.day_us(day) + HOUR_US + np.arange(_PAGES_A_DAY) * gap
-            mine = self.addresses[2 * number : 2 * number + 2]
-            traffic["events"].append(
-                self.requests(
-                    day,
-                    at + rng.integers(0, gap, _PAGES_A_DAY),
-                    [abuser] * _PAGES_A_DAY,
-                    f"events {number}",
-                    product_code=self.world.product("image_generation"),
-                    resource=pages,
-                    ip_address=[mine[page % len(mine)] for page in range(_PAGES_A_DAY)],
-                    user_agent=USER_AGENTS.take(rng.integers(0, 20, _PAGES_A_DAY)),
-                    input_tokens=0,
-                    output_tokens=0,
-                    bytes_count=48_000,
-                    duration_ms=90,
-                )
-            )
-        if day == 0:
-            made = np.full(len(abusers), self.day_us(0)) + np.arange(len(abusers)) * 40_000_000
-            domains = ["mail-1.example"] * len(abusers)
-            traffic["actors"] = [self.world.accounts(abusers, made, domains, "US")]
-        return traffic
+    def adapt(self, rng: np.random.Generator) -> None:
+        """Spread the work over many accounts at homes."""
+        homes = self.proxies(2 * self.size, rng)
+        self.enlist(
+            _MORE_ACCOUNTS * self.size,
+            rng,
+            within=(0, 0.3),
+            addresses=homes,
+            product="image_generation",
+        )
+
+    def act(self, traffic: Traffic, rng: np.random.Generator) -> None:
+        """Each account takes its own part of the pages, evenly over the day."""
+        actor = self.each(self.able(), _PAGES_A_DAY[self.phase], rng)
+        at = self.since_sign_up(actor, self.hours(rng, len(actor), (1.5, 21.5)))
+        clients: Ints | None = rng.integers(0, FIRST_SDK, len(actor))
+        count = len(actor)
+        self.request(
+            traffic,
+            actor,
+            at,
+            rng,
+            product="image_generation",
+            user_agents=clients if self.phase == 0 else None,
+            resource=[f"gallery/{page:06d}" for page in self._pages(count)],
+            input_tokens=0,
+            output_tokens=0,
+            bytes_count=(60_000 * np.exp(0.6 * rng.standard_normal(count))).astype(np.int64),
+            duration_ms=(90 * np.exp(0.35 * rng.standard_normal(count))).astype(np.int64) + 1,
+        )
+
+    def _pages(self, count: int) -> list[int]:
+        first = self.own_day * 9_973
+        pages: list[int] = ((first + np.arange(count)) % PAGE_COUNT).tolist()
+        return pages
