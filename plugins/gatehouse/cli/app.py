@@ -19,6 +19,7 @@ _ROOMS = (
     "gatehouse.build.commands",
     "gatehouse.gate.commands",
     "gatehouse.detection.commands",
+    "gatehouse.measurement.commands",
     "gatehouse.lake.commands",
     "gatehouse.store.commands",
     "gatehouse.orchestrate.commands",

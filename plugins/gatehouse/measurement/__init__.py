@@ -1,0 +1,1 @@
+"""How well the tables, the risk score and the detections do what they say."""

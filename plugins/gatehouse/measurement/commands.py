@@ -1,0 +1,63 @@
+"""``gatehouse risk``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gatehouse.cli.output import JsonOption, print_json, print_rows
+
+risk_app = typer.Typer(
+    name="risk", help="The weights behind user_risk.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this room's commands."""
+    app.add_typer(risk_app)
+
+
+@risk_app.callback()
+def _risk() -> None:
+    """The weights behind user_risk."""
+
+
+@risk_app.command("fit")
+def fit_command(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write weights and model card into the project.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit the weights of user_risk on reviewers' labels, by their inclusion probabilities.
+
+    Shows them beside the present ones, with figures on actors that the fit did not see. With
+    --write they become the next version of seeds/risk_weights.csv, with docs/reference/
+    risk-model.md: review both in git, then gatehouse build --full-refresh.
+    """
+    from gatehouse.measurement.risk_card import fit_risk, write_fit
+    from gatehouse.settings import Settings
+
+    settings = Settings()
+    found = fit_risk(settings)
+    paths = write_fit(settings, found) if write else []
+    if as_json:
+        print_json(found.as_dict() | {"written": [str(path) for path in paths]})
+        return
+    columns = ["parameter", "before", "after", "actors"]
+    rows = [dict.fromkeys(columns) | row for row in found.rows()]
+    print_rows("Weights", columns, rows, empty="")
+    figures = [
+        {"figure": name, "before": pair[0], "after": pair[1]}
+        for name, pair in found.figures.items()
+    ]
+    print_rows("On a fifth held out", ["figure", "before", "after"], figures, empty="")
+    typer.echo(f"{found.labels:,} labelled actors, {found.violating:,} violating.")
+    for path in paths:
+        typer.echo(f"written: {path}")
+    typer.echo(
+        "Next: git diff, then gatehouse build --full-refresh"
+        if paths
+        else "Next: gatehouse risk fit --write"
+    )

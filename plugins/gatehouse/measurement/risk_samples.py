@@ -1,0 +1,157 @@
+"""Labelled actors with the evidence that was there when they were labelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import duckdb
+
+Floats = NDArray[np.float64]
+
+# One sample an actor: its newest decisive label of the two streams with recorded inclusion
+# probabilities (appeals and golden items are no samples of anything). Evidence of the label's own
+# day is left out: it may be the label's consequence.
+SAMPLES = """
+select
+    actor_id,
+    cast(max(labelled_at) as date) as as_of_date,
+    cast(max(label_code = 'violating') as integer) as is_violating,
+    1 / max(inclusion_probability) as weight
+from fct_review_decisions
+where
+    stream_code in ('flagged', 'sample')
+    and label_code in ('violating', 'not_violating')
+    and inclusion_probability > 0
+group by actor_id
+"""
+
+EVIDENCE = """
+with samples as ({samples}),
+
+days as (
+    select
+        samples.actor_id,
+        abuse_signals.policy_code,
+        abuse_signals.signal_kind_code,
+        date_diff('day', abuse_signals.occurred_date, samples.as_of_date) as age_days,
+        sum(abuse_signals.score) as total_score
+    from samples
+    inner join abuse_signals on samples.actor_id = abuse_signals.actor_id
+    where
+        abuse_signals.occurred_date < samples.as_of_date
+        and abuse_signals.occurred_date >= samples.as_of_date - {lookback_days}
+    group by all
+)
+
+select
+    days.actor_id,
+    days.policy_code,
+    days.signal_kind_code,
+    coalesce(any_value(policies.severity_weight), 1.0) as severity_weight,
+    sum(
+        (1 - exp(-total_score))
+        * pow(2, -age_days / coalesce(policies.half_life_days, 30))
+    ) as amount
+from days
+left join (select * from dim_policies where is_current) as policies
+    on days.policy_code = policies.policy_code
+group by days.actor_id, days.policy_code, days.signal_kind_code
+"""
+
+
+@dataclass(frozen=True)
+class RiskSamples:
+    """Samples, and their evidence by policy and kind of signal.
+
+    Attributes:
+        is_violating: (samples,) 1 or 0.
+        weight: (samples,) inverse inclusion probability, mean 1.
+        sample: (entries,) index of the sample an entry is about.
+        group: (entries,) index of the entry's sample and policy together.
+        kind: (entries,) index into ``kinds``.
+        amount: (entries,) faded evidence before its weight, unitless.
+        group_sample: (groups,) index of the sample of a group.
+        group_severity: (groups,) severity weight of the group's policy.
+        kinds: names of the kinds of signal.
+    """
+
+    is_violating: Floats
+    weight: Floats
+    sample: NDArray[np.int64]
+    group: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    amount: Floats
+    group_sample: NDArray[np.int64]
+    group_severity: Floats
+    kinds: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.is_violating)
+
+    def part(self, chosen: NDArray[np.bool_]) -> RiskSamples:
+        """The samples where ``chosen`` (samples,) is true, with their evidence."""
+        number = np.cumsum(chosen) - 1
+        keep = chosen[self.sample]
+        groups = chosen[self.group_sample]
+        group_number = np.cumsum(groups) - 1
+        weight = self.weight[chosen]
+        return RiskSamples(
+            is_violating=self.is_violating[chosen],
+            weight=weight / weight.mean(),
+            sample=number[self.sample[keep]],
+            group=group_number[self.group[keep]],
+            kind=self.kind[keep],
+            amount=self.amount[keep],
+            group_sample=number[self.group_sample[groups]],
+            group_severity=self.group_severity[groups],
+            kinds=self.kinds,
+        )
+
+
+def read_samples(connection: duckdb.DuckDBPyConnection, lookback_days: int) -> RiskSamples:
+    """Labelled actors of the certified tables, with what was known before their label.
+
+    Args:
+        connection: a certified reader.
+        lookback_days: evidence older than this carries no risk.
+    """
+    labels = connection.execute(f"{SAMPLES} order by actor_id").fetchnumpy()
+    query = EVIDENCE.format(samples=SAMPLES, lookback_days=int(lookback_days))
+    evidence = connection.execute(f"{query} order by all").fetchnumpy()
+    return as_samples(
+        actors=np.asarray(labels["actor_id"], dtype=str),
+        is_violating=np.asarray(labels["is_violating"], dtype=float),
+        weight=np.asarray(labels["weight"], dtype=float),
+        evidence=evidence,
+    )
+
+
+def as_samples(
+    actors: NDArray[np.str_], is_violating: Floats, weight: Floats, evidence: dict[str, Any]
+) -> RiskSamples:
+    """Samples from one row per actor and evidence as `EVIDENCE` gives it."""
+    weight = weight / weight.mean() if len(weight) else weight
+    index = {actor: number for number, actor in enumerate(actors)}
+    sample = np.array([index[actor] for actor in evidence["actor_id"]], dtype=np.int64)
+    kinds, kind = np.unique(np.asarray(evidence["signal_kind_code"], str), return_inverse=True)
+    pairs = np.array(
+        [f"{s} {p}" for s, p in zip(sample, evidence["policy_code"], strict=True)], dtype=str
+    )
+    _, first, group = np.unique(pairs, return_index=True, return_inverse=True)
+    severity = np.asarray(evidence["severity_weight"], dtype=float)
+    return RiskSamples(
+        is_violating=is_violating,
+        weight=weight,
+        sample=sample,
+        group=group,
+        kind=kind,
+        amount=np.asarray(evidence["amount"], dtype=float),
+        group_sample=sample[first],
+        group_severity=severity[first],
+        kinds=tuple(map(str, kinds)),
+    )

@@ -1,0 +1,84 @@
+"""Fitting finds the weights that made the labels, and never invents some where labels are few."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import check_grad
+from scipy.special import expit
+
+from gatehouse.errors import GatehouseError
+from gatehouse.measurement.risk_fit import RiskModel, _loss, fit, log_odds
+from gatehouse.measurement.risk_samples import RiskSamples, as_samples
+
+TRUE = RiskModel(-3.0, 5.0, {"strong": 1.5, "weak": 0.2, "noise": 0.0})
+PRIOR = RiskModel(-5.0, 5.0, {"strong": 0.8, "weak": 0.8, "noise": 0.8, "unseen": 0.7})
+
+
+def made(count: int, seed: int, model: RiskModel = TRUE) -> RiskSamples:
+    """Actors with random evidence, labelled by the model."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (f"{actor:05d}", policy, kind, severity, rng.exponential(0.7))
+        for actor in range(count)
+        for policy, severity in (("fraud", 1.0), ("spam", 0.7))
+        for kind in ("strong", "weak", "noise")
+        if rng.random() < 0.25
+    ]
+    names = ("actor_id", "policy_code", "signal_kind_code", "severity_weight", "amount")
+    evidence = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    actors = np.array([f"{actor:05d}" for actor in range(count)])
+    blank = as_samples(actors, np.zeros(count), np.ones(count), evidence)
+    labels = (rng.random(count) < expit(log_odds(model, blank))).astype(float)
+    return as_samples(actors, labels, np.ones(count), evidence)
+
+
+def test_finds_the_weights_behind_the_labels() -> None:
+    found = fit(made(20_000, 1), PRIOR)
+    assert found.intercept == pytest.approx(TRUE.intercept, abs=0.15)
+    reach = {kind: found.gain * weight for kind, weight in found.weights.items()}
+    assert reach["strong"] == pytest.approx(7.5, rel=0.2)
+    assert reach["weak"] == pytest.approx(1.0, rel=0.35)
+    assert reach["noise"] < 0.3
+    # No label speaks of it: it stays.
+    assert found.weights["unseen"] == PRIOR.weights["unseen"]
+
+
+def test_weights_of_labels_undo_the_way_they_were_drawn() -> None:
+    everybody = made(20_000, 2)
+    rng = np.random.default_rng(3)
+    # Reviewers see every violating actor, and one in ten of the others.
+    chance = np.where(everybody.is_violating > 0, 1.0, 0.1)
+    seen = rng.random(len(everybody)) < chance
+    biased = everybody.part(seen)
+    weight = 1 / chance[seen]
+    weighted = RiskSamples(**{**vars(biased), "weight": weight / weight.mean()})
+    assert fit(weighted, PRIOR).intercept == pytest.approx(TRUE.intercept, abs=0.25)
+    assert fit(biased, PRIOR).intercept > TRUE.intercept + 1
+
+
+def test_the_gradient_is_that_of_the_loss() -> None:
+    samples = made(300, 4)
+    start = np.array([-5.0, 5.0, 0.8, 0.8, 0.8])
+    at = np.array([-3.3, 4.1, 0.3, 0.9, 0.1])
+    error = check_grad(
+        lambda x: _loss(x, start, samples, samples.kind)[0],
+        lambda x: _loss(x, start, samples, samples.kind)[1],
+        at,
+    )
+    assert error < 1e-2
+
+
+def test_few_labels_are_refused() -> None:
+    with pytest.raises(GatehouseError, match="too few"):
+        fit(made(90, 5), PRIOR)
+    with pytest.raises(GatehouseError, match="too few"):
+        fit(made(500, 6, RiskModel(-12.0, 0.5, {})), PRIOR)
+
+
+def test_a_part_is_what_those_samples_are_alone() -> None:
+    samples = made(200, 7)
+    chosen = np.arange(200) % 3 == 0
+    np.testing.assert_allclose(
+        log_odds(TRUE, samples)[chosen], log_odds(TRUE, samples.part(chosen))
+    )
