@@ -1,7 +1,8 @@
-"""``gatehouse risk``."""
+"""``gatehouse risk`` and ``report``."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ risk_app = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
     app.add_typer(risk_app)
+    app.command("report")(report)
 
 
 @risk_app.callback()
@@ -61,3 +63,27 @@ def fit_command(
         if paths
         else "Next: gatehouse risk fit --write"
     )
+
+
+def report(
+    target: Annotated[
+        Path | None,
+        typer.Option("--to", help="File to write. Default: report.html in the home."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the home in one HTML file: risk, signals, findings, campaigns, the gate's history.
+
+    Everything is inside the file, so that it can be opened anywhere. It holds counts, neither
+    actors nor content. Where the home has the ground truth of a simulated world, it shows which
+    campaigns were found and missed.
+    """
+    from gatehouse.measurement.report import write_report
+    from gatehouse.settings import Settings
+
+    settings = Settings()
+    path = write_report(settings, target or settings.home / "report.html")
+    if as_json:
+        print_json({"path": str(path)})
+    else:
+        typer.echo(f"written: {path}")
