@@ -97,8 +97,32 @@ def assemble(schema: pa.Schema, columns: Columns) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """One table of one chunk, from tables of one schema."""
+    if len(tables) == 1:
+        return tables[0]
+    schema = tables[0].schema
+    columns = [
+        _joined([chunk for table in tables for chunk in table.column(number).chunks])
+        for number in range(len(schema))
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _joined(chunks: Sequence[Any]) -> Any:
+    if not pa.types.is_dictionary(chunks[0].type):
+        return pa.concat_arrays(chunks)
+    longest = max((chunk.dictionary for chunk in chunks), key=len)
+    # Pools only grow, so that positions in an earlier one are positions in the latest; telling
+    # that takes a comparison, where joining dictionaries would hash every entry of each.
+    if all(longest.slice(0, len(chunk.dictionary)).equals(chunk.dictionary) for chunk in chunks):
+        codes = pa.concat_arrays([chunk.indices for chunk in chunks])
+        return pa.DictionaryArray.from_arrays(codes, longest)
+    return pa.chunked_array(chunks).unify_dictionaries().combine_chunks()
+
+
 def time_sorted(table: pa.Table) -> pa.Table:
-    """``table`` in the order of its contract's time column."""
+    """``table``, of one chunk, in the order of its contract's time column."""
     name = table.schema.metadata[b"time_column"].decode()
     if pa.types.is_date(table.schema.field(name).type):
         return table
@@ -106,8 +130,19 @@ def time_sorted(table: pa.Table) -> pa.Table:
     order = np.argsort(times, kind="stable")
     if (order[1:] > order[:-1]).all():
         return table
-    # Dictionaries of the parts differ, and only chunks that share one can be taken from.
-    return table.unify_dictionaries().combine_chunks().take(pa.array(order))
+    return table.take(pa.array(order))
+
+
+def with_small_dictionaries(table: pa.Table) -> pa.Table:
+    """Without the entries that a short table does not use: they would be most of it."""
+    for number in range(table.num_columns):
+        column = table.column(number)
+        if pa.types.is_dictionary(column.type):
+            entries = sum(len(chunk.dictionary) for chunk in column.chunks)
+            if entries > table.num_rows:
+                short = pc.dictionary_encode(column.cast(pa.string()))
+                table = table.set_column(number, table.schema.field(number), short)
+    return table
 
 
 def _is_single(value: object) -> bool:

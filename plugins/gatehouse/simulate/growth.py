@@ -1,7 +1,8 @@
 """Who comes: the number of sign-ups by day.
 
 Sign-ups follow the week and scatter like first ratings by new reviewers do in a public set (daily
-counts over their four-week mean: weekday factors below, standard deviation of the logarithm 0.55).
+counts over their four-week mean, where that is 50 or more: weekday factors below, standard
+deviation of the logarithm 0.7).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from gatehouse.simulate.seeds import child
 
 _SHARE_A_DAY = 0.0042  # of the first morning's population
 _WEEK = np.array([1.02, 1.006, 1.069, 1.12, 1.063, 0.818, 0.715])
-_SIGMA = 0.55
+_SIGMA = 0.7
 
 
 def sign_up_count(actors: int, day: int, calendar: Calendar) -> int:

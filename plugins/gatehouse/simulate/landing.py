@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from gatehouse.simulate.columns import with_small_dictionaries
 
 # Small tables come as the text that such systems export; large ones as Parquet.
 JSON_CONTRACTS = frozenset({"user_reports", "review_labels", "enforcement_actions", "appeals"})
@@ -74,7 +75,7 @@ class Landing:
 
 
 def _as_parquet(table: pa.Table) -> pa.Buffer:
-    table = _with_small_dictionaries(table)
+    table = with_small_dictionaries(table)
     sink = pa.BufferOutputStream()
     repeated = [field.name for field in table.schema if pa.types.is_dictionary(field.type)]
     pq.write_table(
@@ -83,22 +84,10 @@ def _as_parquet(table: pa.Table) -> pa.Buffer:
         compression="zstd",
         use_dictionary=repeated,
         store_schema=False,  # readers should see plain text columns
-        row_group_size=122_880,
+        row_group_size=262_144,
         dictionary_pagesize_limit=16 << 20,
     )
     return sink.getvalue()
-
-
-def _with_small_dictionaries(table: pa.Table) -> pa.Table:
-    """Without the entries that a short table does not use: they would be most of the file."""
-    for number, name in enumerate(table.schema.names):
-        column = table.column(number)
-        if pa.types.is_dictionary(column.type):
-            chunks = column.chunks
-            if sum(len(chunk.dictionary) for chunk in chunks) > table.num_rows:
-                short = pc.dictionary_encode(column.cast(pa.string()))
-                table = table.set_column(number, name, short)
-    return table
 
 
 def _as_jsonl(table: pa.Table, extra_lines: tuple[str, ...]) -> bytes:

@@ -16,7 +16,7 @@ from gatehouse.settings import Settings
 from gatehouse.simulate.accounts import sign_ups
 from gatehouse.simulate.activity import Block, make_block, plan_day
 from gatehouse.simulate.campaigns import Campaign, plant_campaigns
-from gatehouse.simulate.columns import Columns, assemble
+from gatehouse.simulate.columns import Columns, assemble, joined
 from gatehouse.simulate.deliveries import Deliveries
 from gatehouse.simulate.growth import sign_up_count
 from gatehouse.simulate.habits import newcomers
@@ -161,7 +161,7 @@ class Simulation:
             tables = [assemble(schema, columns) for columns in rows.get(contract, [])]
             tables += share.get(contract, [])
             if tables:
-                self.deliveries.deliver(contract, day, number, pa.concat_tables(tables))
+                self.deliveries.deliver(contract, day, number, joined(tables))
 
     def _submit(self, work: Any, *arguments: Any) -> None:
         self._waiting.append(self._writer.submit(work, *arguments))

@@ -27,7 +27,7 @@ class CreditFarm(Acting):
     policy_code: ClassVar[str] = "fake_accounts"
     first_day: ClassVar[int] = 2
     days: ClassVar[int] = 7
-    plain_size: ClassVar[int] = 24
+    plain_size: ClassVar[int] = 15
     adapts_after: ClassVar[int] = 4
 
     def recruit(self, rng: np.random.Generator) -> None:

@@ -34,7 +34,7 @@ class InfluenceOperation(Acting):
     policy_code: ClassVar[str] = "coordinated_behaviour"
     first_day: ClassVar[int] = 1
     days: ClassVar[int] = 12
-    plain_size: ClassVar[int] = 12
+    plain_size: ClassVar[int] = 10
     adapts_after: ClassVar[int] = 7
 
     def recruit(self, rng: np.random.Generator) -> None:

@@ -14,7 +14,7 @@ from gatehouse.simulate.population import FIRST_SDK
 from gatehouse.simulate.requests import PAGE_COUNT
 
 _PAGES_A_DAY = (700, 45)  # an account, by phase
-_MORE_ACCOUNTS = 4
+_MORE_ACCOUNTS = 3
 
 
 @dataclass

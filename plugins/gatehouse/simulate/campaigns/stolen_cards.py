@@ -43,7 +43,8 @@ class StolenCards(Acting):
     def act(self, traffic: Traffic, rng: np.random.Generator) -> None:
         """Test cards; what works is charged back when its holder sees it."""
         if self.phase == 1:
-            self.enlist(self.size, rng, within=(0, 0.5), addresses=self.rented, product="api")
+            count = max(2, self.size // 2)
+            self.enlist(count, rng, within=(0, 0.5), addresses=self.rented, product="api")
         people = self.world.people
         able = self.able()
         if self.phase == 1:  # an account is used up in a day
