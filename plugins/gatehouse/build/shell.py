@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from gatehouse.build.dbt import environment
+from gatehouse.ingest import ensure_tables
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 
@@ -19,5 +20,9 @@ def run_shell_dbt(settings: Settings, args: Sequence[str]) -> int:
         *("--project-dir", project, "--profiles-dir", project),
         *("--target-path", str(settings.home / "dbt" / "shell")),
     ]
-    with Lake(settings).lock("gatehouse dbt"), environment(settings):
+    lake = Lake(settings)
+    with lake.lock("gatehouse dbt"), environment(settings):
+        if not lake.exists():  # dbt attaches a lake, and makes none
+            with lake.writer("gatehouse dbt") as connection:
+                ensure_tables(connection, settings)
         return subprocess.run(command, check=False).returncode  # noqa: S603

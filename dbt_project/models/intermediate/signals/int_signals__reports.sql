@@ -1,5 +1,11 @@
-{#- A brigade saturates: a hundred reports of strangers in a day never weigh
-    more than the word of the most credible of them, however many they are. -#}
+{#- Only what reporters have proved counts: a reporter without a record has the
+    prior's credibility and no weight here, so that a brigade of fresh accounts,
+    however many, is no evidence against its target. Of the others, a hundred in
+    a day never weigh more than the word of the most credible of them. -#}
+{%- set prior = (
+    var("credibility_prior_right")
+    / (var("credibility_prior_right") + var("credibility_prior_wrong"))
+) -%}
 {%- set whole = builds_whole("abuse_signals") -%}
 {%- set touched = ref("int_signals__touched_actor_days") %}
 
@@ -28,12 +34,22 @@ weighed as (
         *,
         -- Severity 1 is a shrug, 5 is an alarm.
         cast(
-            reporter_credibility * (severity - 1) / 4 as decimal(9, 6)
+            (reporter_credibility - {{ prior }}) / (1 - {{ prior }})
+            * (severity - 1) / 4
+            as decimal(9, 6)
         ) as weight
 
     from reports
 
     where severity > 1
+
+),
+
+proven as (
+
+    select * from weighed
+
+    where weight > 0
 
 ),
 
@@ -51,7 +67,7 @@ by_reporter as (
         count(*) as report_count,
         max(reported_at) as reported_at
 
-    from weighed
+    from proven
 
     group by
         reported_actor_id,
