@@ -205,6 +205,14 @@ def check_campaigns(measurement: Measurement, home: Path) -> None:
     measurement.table("Campaigns of the default world", columns, rows)
 
 
+def abusive_share(truth: Path) -> float:
+    """Share of all actors who are abusive, percent."""
+    [(share,)] = duckdb.sql(
+        f"select 100.0 * avg(is_abusive::int) from '{truth}/actors.parquet'"
+    ).fetchall()
+    return round(float(share), 1)
+
+
 def time_a_run(measurement: Measurement, home: Path, events: int) -> None:
     """One run of ``events`` in a process of its own."""
     load = os.getloadavg()[0]
@@ -221,10 +229,11 @@ def time_a_run(measurement: Measurement, home: Path, events: int) -> None:
     most = max(_LEAST_SECONDS, _SECONDS_FOR_10_MILLION * events / 10_000_000)
     measurement.figure(f"{label}: written", timed["events"])
     measurement.figure(f"{label}: seconds", timed["seconds"], "s", at_most=most)
-    measurement.figure(f"{label}: processor seconds", timed["cpu_seconds"], "s")
+    measurement.figure(f"{label}: processor seconds", timed["cpu_seconds"], "s", at_most=2 * most)
     measurement.figure(f"{label}: events a minute", round(timed["events"] * 60 / timed["seconds"]))
     measurement.figure(f"{label}: peak memory", timed["peak_mb"], "MB", at_most=_MOST_MB)
     measurement.figure(f"{label}: landing files", timed["size_mb"], "MB")
+    measurement.figure(f"{label}: abusive actors", timed["abusive_share"], "%")
     measurement.note(
         "Seconds are wall clock of one process with two threads, start and imports left out; "
         f"others kept {load:.1f} processes busy on the cores when it began."
@@ -242,6 +251,7 @@ def simulate_once(home: Path, events: int) -> None:
         "cpu_seconds": round(time.process_time() - busy, 1),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "size_mb": round(world.size_bytes / 1e6),
+        "abusive_share": abusive_share(world.truth),
     }
     print(json.dumps(took))
 
