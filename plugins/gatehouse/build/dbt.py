@@ -126,8 +126,8 @@ def _invoke(
         *("--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project)),
         *("--target", target, "--target-path", str(folder / "target")),
     ]
-    # Options of dbt itself: nothing to the terminal, everything to the log file.
-    quiet = ["--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "info"]
+    # No log: a failed cast quotes what it could not cast.
+    quiet = ["--log-level", "none", "--log-level-file", "none", "--log-path", str(folder / "logs")]
     callbacks = [_listener(on_event)] if on_event is not None else []
     with environment(settings, snapshot_id):
         try:
@@ -136,10 +136,12 @@ def _invoke(
             )
         finally:
             _close_connections()
+    if not outcome.success:
+        (folder / "target" / "run_results.json").unlink(missing_ok=True)  # it quotes, too
     if outcome.exception is not None:
         raise GatehouseError(
             f"dbt {args[0]} could not run: {outcome.exception}",
-            next_step=f"see {folder / 'logs' / 'dbt.log'}",
+            next_step="gatehouse dbt parse",
         ) from outcome.exception
     if args[0] == "parse":
         return DbtResult(outcome.success, manifest=outcome.result)
@@ -207,8 +209,3 @@ def _close_connections() -> None:
     if environment is not None:
         environment.close()
         DuckDBConnectionManager.close_all_connections()
-
-
-def dbt_log(settings: Settings) -> Path:
-    """The log file of all dbt calls of this home."""
-    return settings.home / "dbt" / "logs" / "dbt.log"

@@ -19,6 +19,8 @@ def run_shell_dbt(settings: Settings, args: Sequence[str]) -> int:
         *(sys.executable, "-c", "from dbt.cli.main import cli; cli()", *args),
         *("--project-dir", project, "--profiles-dir", project),
         *("--target-path", str(settings.home / "dbt" / "shell")),
+        # What it says goes to the terminal alone: it may quote data.
+        *("--log-path", str(settings.home / "dbt" / "logs"), "--log-level-file", "none"),
     ]
     lake = Lake(settings)
     with lake.lock("gatehouse dbt"), environment(settings):

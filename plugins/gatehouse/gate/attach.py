@@ -20,7 +20,8 @@ def attach_statements(settings: Settings) -> str:
     if not versions:
         return "\n".join([*lines, "-- No table is certified yet.", ""])
     snapshots = {name: each.snapshot_id for name, each in versions.items()}
-    lines += [f"{each};" for each in Lake(settings).attach_script(snapshots)]
+    expires_at = {name: each.expires_at for name, each in versions.items()}
+    lines += [f"{each};" for each in Lake(settings).attach_script(snapshots, expires_at)]
     return "\n".join([*lines, ""])
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from gatehouse.errors import GatehouseError
 from gatehouse.settings import Settings
@@ -45,6 +46,7 @@ def choose_subject(settings: Settings, snapshot_id: int | None, build_id: str | 
         build = _build(session, snapshot_id, build_id)
         if build is None:
             if snapshot_id is not None:
+                _require_no_build(session, snapshot_id)
                 return Subject(snapshot_id)
             raise GatehouseError("Nothing has been built yet.", next_step="gatehouse build")
         chosen = build.snapshot_id if snapshot_id is None else snapshot_id
@@ -61,6 +63,15 @@ def choose_subject(settings: Settings, snapshot_id: int | None, build_id: str | 
         )
 
 
+def _require_no_build(session: Session, snapshot_id: int) -> None:
+    """Refuse a snapshot between builds: some of its tables may be built and others not yet."""
+    if session.scalar(sa.select(sa.func.count()).select_from(BuildRun)):
+        raise GatehouseError(
+            f"No build ended with snapshot {snapshot_id}: it may be half of two states.",
+            next_step="choose one that a build left: gatehouse builds",
+        )
+
+
 def _build(session: Session, snapshot_id: int | None, build_id: str | None) -> BuildRun | None:
     if build_id is not None:
         found = session.get(BuildRun, build_id)
@@ -74,30 +85,40 @@ def _build(session: Session, snapshot_id: int | None, build_id: str | None) -> B
 
 
 def _unbuilt(session: Session, build: BuildRun) -> frozenset[str]:
-    """Models whose newest run failed; a partial build says nothing of the others."""
-    earlier = (
-        sa.select(BuildNode.unique_id, sa.func.max(BuildRun.started_at).label("started_at"))
-        .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
+    """Models that failed in some build and were never built since for all of its interval.
+
+    A partial build says nothing of the models it leaves out, and a backfill of an old day nothing
+    of the days that it leaves out.
+    """
+    failed, mended = aliased(BuildNode), aliased(BuildNode)
+    failing, mending = aliased(BuildRun), aliased(BuildRun)
+    since = (
+        sa.select(sa.literal(1))
+        .select_from(mended)
+        .join(mending, mending.build_id == mended.build_id)
         .where(
-            BuildRun.started_at <= build.started_at,
-            BuildNode.resource_type.in_(("model", "seed")),
+            mended.unique_id == failed.unique_id,
+            mended.status == "success",
+            mending.started_at > failing.started_at,
+            mending.started_at <= build.started_at,
+            _covers(mending, failing.interval_start_at, failing.interval_end_at),
         )
-        .group_by(BuildNode.unique_id)
-        .subquery()
     )
     query = (
-        sa.select(BuildNode.unique_id)
-        .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
-        .join(
-            earlier,
-            sa.and_(
-                earlier.c.unique_id == BuildNode.unique_id,
-                earlier.c.started_at == BuildRun.started_at,
-            ),
+        sa.select(failed.unique_id)
+        .join(failing, failing.build_id == failed.build_id)
+        .where(
+            failing.started_at <= build.started_at,
+            failed.resource_type.in_(("model", "seed")),
+            failed.status.in_(_FAILED),
+            ~since.exists(),
         )
-        .where(BuildNode.status.in_(_FAILED))
     )
     return frozenset(session.scalars(query))
+
+
+def _covers(run: Any, start_at: Any, end_at: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(run.interval_start_at <= start_at, run.interval_end_at >= end_at)
 
 
 def _newest_increment(session: Session, build: BuildRun, *, succeeded: bool) -> BuildRun | None:
@@ -139,6 +160,7 @@ def _left_by_a_broken_increment(session: Session, build: BuildRun) -> frozenset[
             BuildRun.started_at >= increment.started_at,
             BuildRun.started_at <= build.started_at,
             BuildNode.status == "success",
+            _covers(BuildRun, increment.interval_start_at, increment.interval_end_at),
         )
     )
     return frozenset(session.scalars(known)) - frozenset(session.scalars(built))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -77,8 +78,12 @@ class Lake:
             self._execute(connection, statement)
         return connection
 
-    def reader_statements(self, versions: Mapping[str, int]) -> list[str]:
+    def reader_statements(
+        self, versions: Mapping[str, int], expires_at: Mapping[str, datetime] | None = None
+    ) -> list[str]:
         """The SQL that makes any DuckDB session a certified reader (also given to BI tools).
+
+        With ``expires_at``, a view raises when it is read after its table's certificate.
 
         Each version is attached by itself: views with ``at (version => n)`` cannot be rendered
         back to SQL by DuckDB 1.5, which breaks tools that list views.
@@ -94,13 +99,18 @@ class Lake:
         statements += [
             f"create view {LAKE}.{CERTIFIED_SCHEMA}.{identifier(table)} as select * "
             f"from {_pin_name(snapshot)}.{CERTIFIED_SCHEMA}.{identifier(table)}"
+            f"{_unless_expired(table, (expires_at or {}).get(table))}"
             for table, snapshot in sorted(versions.items())
         ]
         statements.append(f"use {LAKE}.{CERTIFIED_SCHEMA}")
         return statements
 
-    def attach_script(self, versions: Mapping[str, int]) -> list[str]:
+    def attach_script(
+        self, versions: Mapping[str, int], expires_at: Mapping[str, datetime]
+    ) -> list[str]:
         """The SQL that makes a DuckDB session outside this package a certified reader.
+
+        The file may lie about for long: its views refuse to answer once a certificate ran out.
 
         Holds no password: PostgreSQL's own means (``PGPASSWORD``, ``~/.pgpass``) give it.
         """
@@ -109,7 +119,7 @@ class Lake:
             f"set extension_directory = {literal(str(folder))}",
             "load ducklake",
             f"load {self._catalog.extension}",
-            *self.reader_statements(versions),
+            *self.reader_statements(versions, expires_at),
         ]
 
     # -- state ------------------------------------------------------------------------
@@ -241,3 +251,13 @@ def snapshot_of(connection: duckdb.DuckDBPyConnection) -> int:
 
 def _pin_name(snapshot_id: int) -> str:
     return f"_at_{snapshot_id}"
+
+
+def _unless_expired(table: str, moment: datetime | None) -> str:
+    if moment is None:
+        return ""
+    message = literal(f"the certificate of {table} expired at {moment:%Y-%m-%d %H:%M} UTC")
+    return (
+        f" where case when now() < {literal(moment.isoformat())}::timestamptz "
+        f"then true else error({message}) end"
+    )

@@ -17,9 +17,19 @@ states as (
 
 ),
 
-appeals as (
+appeal_states as (
 
     select * from {{ ref("stg_appeals") }}
+
+),
+
+arrived_appeals as (
+
+    select distinct appeal_id
+
+    from {{ ref("base_appeals") }}
+
+    where {{ in_interval() if is_incremental() else "1 = 1" }}
 
 ),
 
@@ -33,11 +43,13 @@ touched as (
 
     union
 
-    select action_id
+    -- All that was ever said of an appeal: a correction that lays it on another
+    -- action takes it from the first.
+    select said.action_id
 
-    from {{ ref("base_appeals") }}
+    from {{ ref("base_appeals") }} as said
 
-    where {{ in_interval() if is_incremental() else "1 = 1" }}
+    inner join arrived_appeals on said.appeal_id = arrived_appeals.appeal_id
 
 ),
 
@@ -76,6 +88,20 @@ reversals as (
     where state_code = 'reversed'
 
     group by action_id
+
+),
+
+appeals as (
+
+    select *
+
+    from appeal_states
+
+    qualify
+        row_number() over (
+            partition by appeal_id
+            order by updated_at desc, version_at desc, row_hash desc
+        ) = 1
 
 ),
 

@@ -7,18 +7,47 @@
     )
 }}
 
-{#- A label changes when its newest version arrives, and then only. -#}
+{#- Whatever arrives of a label, from whichever source, touches it: it is resolved
+    again from all that was said of it. -#}
 with
 
-labels as (
+versions as (
 
     select * from {{ ref("stg_review_labels") }}
 
-    {% if is_incremental() %}
+),
+
+{% if is_incremental() %}
+
+    touched as (
+
+        select distinct label_id
+
+        from {{ ref("base_review_labels") }}
 
         where {{ in_interval() }}
 
+    ),
+
+{% endif %}
+
+labels as (
+
+    select versions.*
+
+    from versions
+
+    {% if is_incremental() %}
+
+        inner join touched on versions.label_id = touched.label_id
+
     {% endif %}
+
+    qualify
+        row_number() over (
+            partition by versions.label_id
+            order by versions.version_at desc, versions.row_hash desc
+        ) = 1
 
 ),
 

@@ -1,19 +1,45 @@
 {#- What review made of reports: the first decisive label after a report, on the
-    same actor, policy and (where both name one) item. -#}
+    same actor, policy and (where both name one) item. Of the reporters of whatever
+    is rebuilt: a correction may have laid a touched report on another one. -#}
+{%- set whole = builds_whole("fct_reports") %}
+
 with
 
-reports as (
+all_reports as (
 
     select * from {{ ref("stg_user_reports") }}
+
+),
+
+rebuilt as (
+
+    select reporter_actor_id
+
+    from all_reports
 
     where
         {{
             is_touched(
-                ["reporter_actor_id"],
-                ref("int_reports__touched_reporters"),
-                whole=builds_whole("fct_reports"),
+                ["record_key"],
+                ref("int_reports__touched_reports"),
+                whole=whole,
             )
         }}
+
+    union
+
+    select reporter_actor_id from {{ ref("int_reports__touched_reporters") }}
+
+),
+
+reports as (
+
+    select all_reports.*
+
+    from all_reports
+
+    inner join rebuilt
+        on all_reports.reporter_actor_id = rebuilt.reporter_actor_id
 
 ),
 
