@@ -64,7 +64,7 @@ def newcomers(
     stay = rng.choice(3, size=count, p=(0.3, 0.2, 0.5))
     brief, long = rng.exponential(2.0, count), rng.exponential(60.0, count)
     made.left = made.joined + np.select([stay == 0, stay == 1], [brief, long], np.inf)
-    settled = people.settled()
+    settled = people.settled(day)
     owner = rng.choice(settled, size=count)
     made.parent = np.where(kind == API_KEY, owner, -1)
     has_owner = made.parent >= 0

@@ -33,6 +33,7 @@ USER_AGENTS = pa.array(
 FIRST_SDK = 20
 NOBODY = -1
 LONE = -2  # breaks policies on its own account, in no campaign
+_SETTLED_AFTER = 3  # days
 
 
 @dataclass
@@ -90,10 +91,12 @@ class Population:
         acts: Flags = here & (self.kind != ORGANISATION)
         return acts
 
-    def settled(self) -> Ints:
-        """Positions of ordinary users who were there before the simulation began and stay."""
-        there = (self.kind == USER) & (self.joined < 0) & np.isinf(self.left)
-        return np.flatnonzero(there & (self.abuse == NOBODY))
+    def settled(self, day: int) -> Ints:
+        """Positions of ordinary users who came days ago and stay; of all users if there is none."""
+        users = self.kind == USER
+        there = users & (self.joined < day - _SETTLED_AFTER) & np.isinf(self.left)
+        ordinary = np.flatnonzero(there & (self.abuse == NOBODY))
+        return ordinary if len(ordinary) else np.flatnonzero(users)
 
     def extend(self, more: Population) -> Ints:
         """Add actors, whose own positions count from 0 in ``more`` (parents excepted).

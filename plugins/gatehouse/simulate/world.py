@@ -71,9 +71,9 @@ class World:
         self._given[stream, day] = asked + 1
         return asked
 
-    def bystanders(self, rng: np.random.Generator, count: int) -> Ints:
-        """Positions of ordinary users who were there before the simulation began."""
-        settled = self.people.settled()
+    def bystanders(self, rng: np.random.Generator, count: int, day: int) -> Ints:
+        """Positions of ordinary users who have been there for a while on a day."""
+        settled = self.people.settled(day)
         chosen: Ints = rng.choice(settled, size=min(count, len(settled)), replace=False)
         return chosen
 

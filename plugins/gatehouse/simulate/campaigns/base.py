@@ -165,6 +165,15 @@ class Campaign(ABC):
         able: Ints = actors[here]
         return able
 
+    def bystanders(self, count: int, rng: np.random.Generator) -> Ints:
+        """Positions of ordinary users, as many as there are."""
+        return self.world.bystanders(rng, count, self.now)
+
+    def crowd(self, count: int, rng: np.random.Generator) -> Ints:
+        """Positions of ``count`` ordinary users, the same one twice where there are few."""
+        chosen: Ints = rng.choice(self.world.people.settled(self.now), size=count)
+        return chosen
+
     def note(self, resource_type: str, values: list[str]) -> None:
         """Note addresses, devices and the like that are the campaign's own."""
         self.resources |= dict.fromkeys((self.phase, resource_type, value) for value in values)

@@ -87,12 +87,13 @@ class Cast(Campaign):
         return actors
 
     def turn(self, count: int, rng: np.random.Generator) -> Ints:
-        """Buy accounts of ordinary users, who were innocent until today."""
-        return self.join(self.world.bystanders(rng, count))
+        """Buy accounts of ordinary users, who were innocent until today; a tenth at most."""
+        most = max(1, len(self.world.people.settled(self.now)) // 10)
+        return self.join(self.bystanders(min(count, most), rng))
 
     def overlap(self, count: int, rng: np.random.Generator, addresses: Ints | None = None) -> Ints:
         """Have innocents share the campaign's addresses from now on."""
-        near = self.join(self.world.bystanders(rng, count), "bystander")
+        near = self.join(self.bystanders(count, rng), "bystander")
         if addresses is not None and len(addresses):
             self.world.people.addresses[near, 1] = rng.choice(addresses, len(near))
         return near

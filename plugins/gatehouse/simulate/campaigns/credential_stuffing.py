@@ -65,7 +65,7 @@ class CredentialStuffing(Acting):
             self._use(traffic, self.each(victims, _USES, rng), hours[1], rng)
 
     def _choose_accounts(self, rng: np.random.Generator) -> None:
-        tried = self.world.bystanders(rng, self.size)
+        tried = self.bystanders(self.size, rng)
         taken = max(2, round(len(tried) * _TAKEN_SHARE))
         self.join(tried[:taken], "victim")
         self.join(tried[taken:], "target")

@@ -39,14 +39,14 @@ class PromptInjection(Acting):
     def recruit(self, rng: np.random.Generator) -> None:
         """Few who plant; many who read."""
         self.enlist(self.size, rng, within=(0, 0.3), product="agents")
-        self.join(self.world.bystanders(rng, 4 * self.size), "victim")
+        self.join(self.bystanders(4 * self.size, rng), "victim")
 
     def adapt(self, rng: np.random.Generator) -> None:
         """Other readers."""
         for each in self.memberships:
             if each.role == "victim":
                 each.until = 0
-        self.join(self.world.bystanders(rng, 4 * self.size), "victim")
+        self.join(self.bystanders(4 * self.size, rng), "victim")
 
     def act(self, traffic: Traffic, rng: np.random.Generator) -> None:
         """Plant texts; agents of others read them, and some obey."""

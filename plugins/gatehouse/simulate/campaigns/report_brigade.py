@@ -32,7 +32,7 @@ class ReportBrigade(Acting):
         """Make the accounts over two days, and choose the target."""
         count = max(_LEAST, self.size)
         self.enlist(count, rng, within=(0, 1.8), addresses=self.rent("carrier", 4, rng))
-        self.join(self.world.bystanders(rng, 1), "target")
+        self.join(self.bystanders(1, rng), "target")
         self.overlap(3, rng)
 
     def adapt(self, rng: np.random.Generator) -> None:
@@ -40,7 +40,7 @@ class ReportBrigade(Acting):
         for each in self.memberships:
             if each.role == "target":
                 each.until = 0
-        self.join(self.world.bystanders(rng, 1), "target")
+        self.join(self.bystanders(1, rng), "target")
         self.turn(max(4, self.size // 3), rng)
 
     def act(self, traffic: Traffic, rng: np.random.Generator) -> None:
