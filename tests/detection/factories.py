@@ -75,6 +75,18 @@ def load_events(settings: Settings, *events: tuple[str, str], arrived_at: dateti
     return Lake(settings).current_snapshot()
 
 
+def load_days(settings: Settings, *events: tuple[str, str]) -> int:
+    """Append (actor, time) events to a fct_events without arrival times; returns the snapshot."""
+    with Lake(settings).writer("a test") as connection:
+        ensure_tables(connection)
+        connection.execute(
+            "create table if not exists lake.core.fct_events "
+            "(actor_id varchar, occurred_at timestamp)"
+        )
+        connection.executemany("insert into lake.core.fct_events values (?, ?)", events)
+    return Lake(settings).current_snapshot()
+
+
 def certify(
     settings: Settings,
     snapshot_id: int,

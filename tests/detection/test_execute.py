@@ -15,7 +15,7 @@ from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import DetectionRun
-from tests.detection.factories import NOW, SQL, certify, detection, load_events
+from tests.detection.factories import NOW, SQL, certify, detection, load_days, load_events
 
 MONDAY = "2026-01-05 10:00:00"
 MONDAY_LATER = "2026-01-05 11:00:00"
@@ -93,6 +93,58 @@ def test_late_rows_reopen_their_day_and_no_other(settings: Settings, busy_monday
     monday = datetime(2026, 1, 5, tzinfo=UTC)
     assert result.windows == ((monday, monday + timedelta(days=1)),)
     assert recorded(settings) == [("a",), ("b",)]
+
+
+def test_a_driver_without_arrival_times_reopens_the_days_it_gained_rows_on(
+    settings: Settings,
+) -> None:
+    events = [("a", "2026-01-01 10:00:00"), ("a", MONDAY), ("a", MONDAY_LATER)]
+    certify(settings, load_days(settings, *events), covered_to=NOW)
+    assert run(settings).new == 1
+    later = NOW + timedelta(hours=1)
+    certify(settings, load_days(settings, ("b", TUESDAY), ("b", TUESDAY)), covered_to=later)
+    result = run(settings)
+    tuesday = datetime(2026, 1, 6, tzinfo=UTC)
+    assert result.windows == ((tuesday, tuesday + timedelta(days=1)),)
+    assert recorded(settings) == [("a",), ("b",)]
+
+
+def test_a_day_whose_past_was_not_read_gives_no_finding(settings: Settings) -> None:
+    """A late row reopens Tuesday; Monday is read for what lies before, and judged by itself."""
+    snapshot = load_events(settings, ("a", TUESDAY), arrived_at=NOW)
+    certify(settings, snapshot, covered_to=NOW + timedelta(seconds=1))
+    two_days = detection(window_days=2)
+    assert run(settings, two_days).found == 0
+    load_events(settings, ("b", MONDAY), ("b", MONDAY_LATER), arrived_at=NOW)
+    later = NOW + timedelta(hours=1)
+    snapshot = load_events(settings, ("a", TUESDAY), arrived_at=later)
+    certify(settings, snapshot, covered_to=later + timedelta(seconds=1))
+    result = run(settings, two_days)
+    assert result.windows[0][0] == datetime(2026, 1, 5, tzinfo=UTC)
+    assert recorded(settings) == [("a",)]
+
+
+def test_a_window_by_hand_is_about_its_days_and_reads_those_before(
+    settings: Settings, busy_monday: int
+) -> None:
+    certify(settings, busy_monday)
+    store = open_store(settings)
+    with store() as session:
+        inputs = read_inputs(session, {"fct_events"})
+    window = (datetime(2026, 1, 6, tzinfo=UTC), datetime(2026, 1, 7, tzinfo=UTC))
+    result = execute._run_one(settings, store, detection(window_days=3), inputs, window)
+    assert result.windows == ((datetime(2026, 1, 4, tzinfo=UTC), window[1]),)
+    assert result.found == 0
+
+
+def test_findings_and_runs_carry_their_parameters(settings: Settings, busy_monday: int) -> None:
+    certify(settings, busy_monday)
+    thresholds = {"default": {"min_items": 3}, "api": {"min_items": 5}}
+    run(settings, detection(thresholds=thresholds))
+    expected = {"window_days": 1, "review_budget": 1, "thresholds": thresholds}
+    assert json.loads(str(recorded(settings, "parameters")[0][0])) == expected
+    with open_store(settings)() as session:
+        assert session.query(DetectionRun).one().parameters == expected
 
 
 @pytest.mark.parametrize("bad", ["failed", "could_not_check"])

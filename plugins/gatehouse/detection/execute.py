@@ -18,15 +18,15 @@ from gatehouse.detection.inputs import (
     Input,
     Window,
     hold_reason,
-    last_covered,
+    last_seen,
     read_inputs,
     touched_windows,
+    widened,
 )
 from gatehouse.detection.replay import remember_code
 from gatehouse.detection.report import DetectionReport, DetectionResult
 from gatehouse.errors import GatehouseError, telling
 from gatehouse.lake import Lake
-from gatehouse.lake.arrivals import BEGINNING
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import Certificate, DetectionRun, PublishedVersion
@@ -50,8 +50,9 @@ def run_detections(
     Args:
         settings: where everything is.
         ids: which detections; default all that are not retired.
-        window: event-time window, UTC. Default: the days that rows certified since the
-            detection's last run can have changed.
+        window: look for findings on these days, UTC; what a detection needs to see before them
+            is read too. Default: the days that rows certified since its last run can have
+            changed.
         airflow_run_id: run on whose behalf this happens, for the log.
         progress: called with a line per detection.
 
@@ -125,7 +126,11 @@ def _look(
     versions = {t: each.snapshot_id for t, each in inputs.items() if each.snapshot_id is not None}
     connection = lake.reader(versions)
     try:
-        windows = [window] if window else _windows(store, connection, detection, inputs)
+        windows = (
+            [widened(window, detection)]
+            if window
+            else _windows(store, connection, detection, inputs)
+        )
         if not windows:
             return replace(result, status="nothing_new")
         found = [(each, find(connection, detection, each)) for each in windows]
@@ -167,10 +172,11 @@ def _windows(
     inputs: dict[str, Input],
 ) -> list[Window]:
     with store() as session:
-        since = last_covered(session, detection)
-    if since is not None and since >= inputs[detection.spec.driver].covered_to:
+        since = last_seen(session, detection)
+    driver = inputs[detection.spec.driver]
+    if since is not None and since.covered_to >= driver.covered_to:
         return []
-    return touched_windows(connection, detection, since or BEGINNING)
+    return touched_windows(connection, detection, driver, since)
 
 
 def _row(
@@ -200,7 +206,7 @@ def _row(
             }
             for table, each in inputs.items()
         },
-        parameters={"window_days": detection.spec.window_days},
+        parameters=detection.spec.parameters,
         message=result.message,
         found_count=result.found,
         new_count=result.new,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gatehouse.detection.compiled import WINDOW_END, WINDOW_START, Detection
 from gatehouse.detection.inputs import Input, Window
@@ -42,6 +43,8 @@ anti join lake.raw.findings as known
     on known.finding_key = md5($detection_id || '|' || found.dedup_key)
 """
 
+_NEVER_NULL = ("actor_id", "dedup_key", "score", "last_event_at")
+
 
 @dataclass(frozen=True)
 class Stamp:
@@ -55,6 +58,13 @@ class Stamp:
 
 def find(connection: duckdb.DuckDBPyConnection, detection: Detection, window: Window) -> pa.Table:
     """Run a detection over one window on a certified connection.
+
+    Args:
+        connection: a reader of certified versions.
+        detection: what to run.
+        window: what to read. Its first days serve to see back only: a finding counts on a day
+            before which the whole reach (``window_days``) was read, because on others the same
+            code would say something else with more to see.
 
     Returns:
         One row per finding with `FINDING_COLUMNS`, one per ``dedup_key``.
@@ -72,9 +82,9 @@ def find(connection: duckdb.DuckDBPyConnection, detection: Detection, window: Wi
         )
     found = relation.to_arrow_table()
     keys = found["dedup_key"]
-    if keys.null_count or found["actor_id"].null_count:
+    if any(found[name].null_count for name in _NEVER_NULL):
         raise GatehouseError(
-            f"{detection.spec.id} returned a finding without an actor or a dedup_key.",
+            f"{detection.spec.id} returned a finding without {' or '.join(_NEVER_NULL)}.",
             next_step="filter such rows in its SQL.",
         )
     doubles = len(keys) - len(keys.unique())
@@ -83,7 +93,18 @@ def find(connection: duckdb.DuckDBPyConnection, detection: Detection, window: Wi
             f"{detection.spec.id} returned {doubles} findings with a dedup_key used twice.",
             next_step="group by what the dedup_key is made of.",
         )
-    return found
+    return _seen_whole(found, detection, window)
+
+
+def _seen_whole(found: pa.Table, detection: Detection, window: Window) -> pa.Table:
+    first = window[0] + timedelta(days=detection.spec.window_days - 1)
+    last = found["last_event_at"]
+    is_whole = pc.and_(pc.greater_equal(last, _instant(first)), pc.less(last, _instant(window[1])))
+    return found.filter(is_whole)
+
+
+def _instant(moment: datetime) -> pa.Scalar:
+    return pa.scalar(moment.astimezone(UTC).replace(tzinfo=None), pa.timestamp("us"))
 
 
 def run_sql(
@@ -122,7 +143,7 @@ def record(connection: duckdb.DuckDBPyConnection, found: pa.Table, stamp: Stamp)
                 "detection_run_id": stamp.detection_run_id,
                 "certificate_ids": _by_table(stamp.inputs, "certificate_id"),
                 "snapshot_ids": _by_table(stamp.inputs, "snapshot_id"),
-                "parameters": json.dumps({"window_days": spec.window_days}),
+                "parameters": json.dumps(spec.parameters, sort_keys=True),
                 "found_at": _text(next_arrival(connection)),
             },
         ).fetchone()

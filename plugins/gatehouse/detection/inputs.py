@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,6 +15,8 @@ from gatehouse.detection.compiled import Detection
 from gatehouse.lake.arrivals import BEGINNING
 from gatehouse.lake.sql import identifier
 from gatehouse.store.models import Certificate, DetectionRun, PublishedVersion
+
+log = logging.getLogger(__name__)
 
 Window = tuple[datetime, datetime]
 
@@ -91,8 +94,21 @@ def hold_reason(detection: Detection, inputs: dict[str, Input]) -> str:
     return "; ".join(reasons)
 
 
-def last_covered(session: Session, detection: Detection) -> datetime | None:
-    """End of the arrivals that the newest successful run saw in the driver; None at first."""
+@dataclass(frozen=True)
+class Seen:
+    """What the newest successful run of a detection saw of its driver.
+
+    Attributes:
+        covered_to: end of the arrivals.
+        snapshot_id: version of the driver; None if it had none.
+    """
+
+    covered_to: datetime
+    snapshot_id: int | None
+
+
+def last_seen(session: Session, detection: Detection) -> Seen | None:
+    """What the newest successful run saw of the driver; None before the first."""
     inputs: dict[str, Any] | None = session.scalar(
         sa.select(DetectionRun.inputs)
         .where(
@@ -103,26 +119,63 @@ def last_covered(session: Session, detection: Detection) -> datetime | None:
         .order_by(DetectionRun.finished_at.desc())
         .limit(1)
     )
-    if inputs is None:
+    # A detection may have been given another driver since: then it begins anew.
+    driver = (inputs or {}).get(detection.spec.driver)
+    if driver is None:
         return None
-    return datetime.fromisoformat(inputs[detection.spec.driver]["covered_to"])
+    return Seen(datetime.fromisoformat(driver["covered_to"]), driver["snapshot_id"])
 
 
 def touched_windows(
-    connection: duckdb.DuckDBPyConnection, detection: Detection, since: datetime
+    connection: duckdb.DuckDBPyConnection, detection: Detection, driver: Input, since: Seen | None
 ) -> list[Window]:
-    """Event-time windows, whole UTC days, that rows arrived since then can have changed.
+    """Event-time windows, whole UTC days, that rows new since then can have changed.
 
     Late rows reopen their days and no others; days nearer to each other than the detection's
     reach become one window.
     """
     spec = detection.spec
-    query = (
-        f"select distinct cast({identifier(spec.time_column)} as date) as day "
-        f"from lake.core.{identifier(spec.driver)} where ingested_at >= $1 order by day"
-    )
-    rows = connection.execute(query, [since.replace(tzinfo=None)]).fetchall()
+    day = f"cast({identifier(spec.time_column)} as date)"
+    table = f"lake.core.{identifier(spec.driver)}"
+    rows: list[tuple[date]] | None = None
+    if since is not None and _has_arrivals(connection, table):
+        query = f"select distinct {day} as day from {table} where ingested_at >= $1 order by day"
+        rows = connection.execute(query, [since.covered_to.replace(tzinfo=None)]).fetchall()
+    elif since is not None:
+        rows = _days_inserted(connection, day, driver, since)
+    if rows is None:
+        rows = connection.execute(
+            f"select distinct {day} as day from {table} order by day"
+        ).fetchall()
     return merge_days([row[0] for row in rows], spec.window_days)
+
+
+def widened(window: Window, detection: Detection) -> Window:
+    """A window given by hand, with the days before it that a detection needs to see."""
+    return window[0] - timedelta(days=detection.spec.window_days - 1), window[1]
+
+
+def _has_arrivals(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
+    return "ingested_at" in connection.sql(f"select * from {table} limit 0").columns
+
+
+def _days_inserted(
+    connection: duckdb.DuckDBPyConnection, day: str, driver: Input, since: Seen
+) -> list[tuple[date]] | None:
+    """Days of the rows that a table without arrival times gained since a version.
+
+    None where that version is gone: then nobody knows, and everything is looked at.
+    """
+    try:
+        return connection.execute(
+            f"select distinct {day} as day from ducklake_table_insertions("
+            # The name under which `Lake.reader` attaches a version.
+            "'_at_' || $1, 'core', $2, cast($3 as bigint), cast($1 as bigint)) order by day",
+            [driver.snapshot_id, driver.table, (since.snapshot_id or 0) + 1],
+        ).fetchall()
+    except duckdb.Error as error:
+        log.warning("%s: all days are looked at again (%s)", driver.table, type(error).__name__)
+        return None
 
 
 def merge_days(days: list[date], reach_days: int) -> list[Window]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+# Thresholds that hold where a product has none of its own.
+DEFAULT_THRESHOLDS = "default"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 # Every detection model returns these columns and no others, in any order.
 FINDING_COLUMNS = {
@@ -34,7 +40,10 @@ class DetectionSpec(BaseModel):
         actor_type: kind of actor it finds.
         driver: core table whose new rows decide which windows are looked at again.
         time_column: event time of the driver.
-        window_days: how far back from a new row the logic reaches, days.
+        window_days: days that the logic sees together, the day of ``last_event_at`` being the
+            last of them.
+        thresholds: numbers of the logic by name: under ``default``, and under a product code
+            what differs there. ``{{ threshold("<name>") }}`` reads them.
         dedup: what makes two findings the same, in words; ``dedup_key`` carries it.
         optional_inputs: core tables that may be empty without holding the detection.
         owner: who answers for it.
@@ -59,6 +68,7 @@ class DetectionSpec(BaseModel):
     driver: str
     time_column: str
     window_days: int = Field(ge=1, le=90)
+    thresholds: dict[str, dict[str, int | float]] = Field(default_factory=dict)
     dedup: str = Field(min_length=5)
     optional_inputs: tuple[str, ...] = ()
     owner: str
@@ -69,9 +79,35 @@ class DetectionSpec(BaseModel):
     runbook: tuple[str, ...] = Field(min_length=2, max_length=3)
     mode: Literal["shadow", "canary", "live", "retired"]
 
+    @field_validator("thresholds")
+    @classmethod
+    def _stated(
+        cls, thresholds: dict[str, dict[str, int | float]]
+    ) -> dict[str, dict[str, int | float]]:
+        known = set(thresholds.get(DEFAULT_THRESHOLDS, {}))
+        for product, numbers in thresholds.items():
+            # They become part of SQL.
+            if not all(_NAME.fullmatch(name) for name in (product, *numbers)):
+                raise ValueError(f"{product}: a name is made of a-z, 0-9 and _")
+            unknown = sorted(set(numbers) - known)
+            if unknown:
+                raise ValueError(f"{product}.{unknown[0]} has no number under default")
+            if not all(math.isfinite(number) and number >= 0 for number in numbers.values()):
+                raise ValueError(f"{product}: a threshold is a number from 0 up")
+        return thresholds
+
     @field_validator("false_positives", "known_gaps", "runbook")
     @classmethod
     def _written(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
         if any(len(line.split()) < 3 for line in lines):
             raise ValueError("say it in a sentence")
         return lines
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What a run's findings depended on beside code and data; stamped on each."""
+        return {
+            "window_days": self.window_days,
+            "review_budget": self.review_budget,
+            "thresholds": self.thresholds,
+        }
