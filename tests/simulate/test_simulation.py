@@ -154,7 +154,7 @@ def test_campaigns_can_be_chosen(tmp_path: Path) -> None:
 
 def test_smallest_world_outlives_its_bystanders(tmp_path: Path) -> None:
     report = simulate(tmp_path, actors=50, days=30, products=("agents",))
-    assert len(report.campaigns) > 2 * 16
+    assert len(report.campaigns) >= 2 * 16
 
 
 def test_number_of_events_can_be_chosen(tmp_path: Path) -> None:
