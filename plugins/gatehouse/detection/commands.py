@@ -13,6 +13,11 @@ from gatehouse.settings import Settings
 
 _RESULT_COLUMNS = ["detection_id", "version", "mode", "status", "found", "new", "message"]
 
+_FINDING_COLUMNS = [
+    *("finding_key", "detection_id", "actor_id", "score", "review_rank", "is_within_budget"),
+    *("event_count", "last_event_at", "evidence"),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
@@ -82,26 +87,41 @@ def detections(
 
 def findings(
     detection_id: Annotated[str, typer.Option("--detection", help="Only of this one.")] = "",
+    within_budget: Annotated[
+        bool, typer.Option("--within-budget", help="Only what reviewers can take of a day.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many to list.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List certified findings, the newest events first, with the evidence of each."""
-    from gatehouse.gate.published import open_certified
+    """List certified findings, the newest events first, with the evidence of each.
 
-    with open_certified(Settings()) as connection:
-        cursor = connection.execute(
-            "select finding_key, detection_id, actor_id, score, event_count, last_event_at, "
-            "evidence "
-            "from fct_findings where $1 = '' or detection_id = $1 "
-            "order by last_event_at desc, finding_key limit $2",
-            [detection_id, limit],
-        )
-        columns = [each[0] for each in cursor.description or []]
-        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    `review_rank` counts a detection's findings of a UTC day, the strongest first; those up to its
+    review budget are within budget, whatever the order they were found in.
+    """
+    from duckdb import ColumnExpression, ConstantExpression
+
+    from gatehouse.detection.budget import rank_findings, review_budgets
+    from gatehouse.gate.published import open_certified
+    from gatehouse.store import open_store
+
+    settings = Settings()
+    with open_store(settings)() as session:
+        budgets = review_budgets(session)
+    with open_certified(settings) as connection:
+        found = rank_findings(connection, budgets)
+        if detection_id:
+            found = found.filter(
+                ColumnExpression("detection_id") == ConstantExpression(detection_id)
+            )
+        if within_budget:
+            found = found.filter("is_within_budget")
+        found = found.order("last_event_at desc, finding_key").limit(limit)
+        rows = found.project(", ".join(_FINDING_COLUMNS)).fetchall()
+    listed = [dict(zip(_FINDING_COLUMNS, row, strict=True)) for row in rows]
     if as_json:
-        print_json(rows)
+        print_json(listed)
     else:
-        print_rows("Findings", columns, rows, empty="No finding. Next: gatehouse detect")
+        print_rows("Findings", _FINDING_COLUMNS, listed, empty="No finding. Next: gatehouse detect")
 
 
 def replay(
