@@ -176,7 +176,7 @@ joining_days as (
 
 ),
 
-groups as (
+gatherings as (
 
     select
         joining_days.shared_value,
@@ -207,25 +207,25 @@ member_days as (
         joins.actor_type,
         joins.product_code,
         joins.shared_value,
-        groups.account_count,
-        groups.first_event_at,
-        groups.last_event_at,
+        gatherings.account_count,
+        gatherings.first_event_at,
+        gatherings.last_event_at,
         row_number() over (
             partition by joins.actor_id, joins.shared_value
-            order by groups.occurred_date
+            order by gatherings.occurred_date
         ) as day_number
 
     from joins
 
-    inner join groups
+    inner join gatherings
         on
-            joins.shared_value = groups.shared_value
+            joins.shared_value = gatherings.shared_value
             and joins.occurred_date
-            between {{ add_days("groups.occurred_date", -2) }}
-            and groups.occurred_date
+            between {{ add_days("gatherings.occurred_date", -2) }}
+            and gatherings.occurred_date
 
     where
-        groups.account_count
+        gatherings.account_count
         >= {{ threshold("min_accounts", "joins.product_code") }}
 
 ),

@@ -56,16 +56,16 @@ past as (
         busy_days.product_code,
         busy_days.occurred_date,
         count(*) as past_day_count,
-        avg(before.network_count) as usual_network_count
+        avg(earlier.network_count) as usual_network_count
 
     from busy_days
 
-    inner join key_days as before
+    inner join key_days as earlier
         on
-            busy_days.actor_id = before.actor_id
-            and busy_days.product_code = before.product_code
-            and before.occurred_date < busy_days.occurred_date
-            and before.occurred_date
+            busy_days.actor_id = earlier.actor_id
+            and busy_days.product_code = earlier.product_code
+            and busy_days.occurred_date > earlier.occurred_date
+            and earlier.occurred_date
             >= {{ add_days("busy_days.occurred_date", -14) }}
 
     group by
@@ -89,7 +89,7 @@ known_networks as (
         on
             busy_days.actor_id = uses.actor_id
             and busy_days.product_code = uses.product_code
-            and uses.occurred_date < busy_days.occurred_date
+            and busy_days.occurred_date > uses.occurred_date
             and uses.occurred_date
             >= {{ add_days("busy_days.occurred_date", -14) }}
 

@@ -88,8 +88,10 @@ successes as (
     where
         address_totals.outcome_code = 'success'
         -- Ten failures in six hours: above what a forgotten password gives.
-        and address_totals.recent_failure_count >= 10
-        and account_totals.account_failure_count >= 3
+        and address_totals.recent_failure_count
+        >= {{ threshold("min_failures", "address_totals.product_code") }}
+        and account_totals.account_failure_count
+        >= {{ threshold("min_account_failures", "address_totals.product_code") }}
 
     group by
         address_totals.actor_id,

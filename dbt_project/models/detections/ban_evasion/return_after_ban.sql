@@ -31,7 +31,9 @@ shared_by as (
         attribute_type,
         attribute_value
 
-    having count(*) between 2 and {{ var("operation_attribute_maximum_actors") }}
+    having
+        count(*) between
+        2 and {{ var("operation_attribute_maximum_actors") }}
 
 ),
 

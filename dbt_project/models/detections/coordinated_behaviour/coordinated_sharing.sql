@@ -61,34 +61,34 @@ links as (
     select
         rare_shares.actor_id,
         rare_shares.actor_type,
-        others.actor_id as partner_id,
+        partner_shares.actor_id as partner_id,
         rare_shares.product_code,
         rare_shares.resource,
         rare_shares.occurred_date,
         min(abs({{
-            seconds_between("rare_shares.occurred_at", "others.occurred_at")
+            seconds_between("rare_shares.occurred_at", "partner_shares.occurred_at")
         }})) as seconds_apart,
         min(rare_shares.occurred_at) as first_event_at,
         max(rare_shares.occurred_at) as last_event_at
 
     from rare_shares
 
-    inner join rare_shares as others
+    inner join rare_shares as partner_shares
         on
-            rare_shares.product_code = others.product_code
-            and rare_shares.resource = others.resource
-            and rare_shares.occurred_date = others.occurred_date
-            and rare_shares.actor_id <> others.actor_id
+            rare_shares.product_code = partner_shares.product_code
+            and rare_shares.resource = partner_shares.resource
+            and rare_shares.occurred_date = partner_shares.occurred_date
+            and rare_shares.actor_id <> partner_shares.actor_id
 
     where
         abs({{
-            seconds_between("rare_shares.occurred_at", "others.occurred_at")
+            seconds_between("rare_shares.occurred_at", "partner_shares.occurred_at")
         }}) <= {{ threshold("max_seconds_slow", "rare_shares.product_code") }}
 
     group by
         rare_shares.actor_id,
         rare_shares.actor_type,
-        others.actor_id,
+        partner_shares.actor_id,
         rare_shares.product_code,
         rare_shares.resource,
         rare_shares.occurred_date

@@ -119,7 +119,6 @@ final as (
             )
         )
 
-
 )
 
 select * from final

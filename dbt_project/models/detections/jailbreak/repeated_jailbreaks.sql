@@ -23,6 +23,12 @@ items as (
 
 {{ items_together(7) }},
 
+flagged as (
+
+    select distinct actor_id from items
+
+),
+
 -- Templates of flagged actors: the same text from many accounts is a tool that
 -- is passed around, not a whim.
 templates as (
@@ -34,8 +40,7 @@ templates as (
 
     from {{ ref("bridge_actor_attributes") }} as attributes
 
-    inner join (select distinct items.actor_id from items) as flagged
-        on attributes.actor_id = flagged.actor_id
+    inner join flagged on attributes.actor_id = flagged.actor_id
 
     where attributes.attribute_type = 'prompt_template'
 
@@ -47,7 +52,7 @@ sharers as (
         together.actor_id,
         together.product_code,
         together.occurred_date,
-        count(distinct others.actor_id) as sharer_count
+        count(distinct peers.actor_id) as sharer_count
 
     from together
 
@@ -56,11 +61,11 @@ sharers as (
             together.actor_id = templates.actor_id
             and together.occurred_date >= templates.first_seen_date
 
-    inner join templates as others
+    inner join templates as peers
         on
-            templates.attribute_value = others.attribute_value
-            and templates.actor_id <> others.actor_id
-            and together.occurred_date >= others.first_seen_date
+            templates.attribute_value = peers.attribute_value
+            and templates.actor_id <> peers.actor_id
+            and together.occurred_date >= peers.first_seen_date
 
     group by
         together.actor_id,
@@ -121,7 +126,6 @@ final as (
                 and sharer_count >= {{ threshold("min_sharers") }}
             )
         )
-
 
 )
 

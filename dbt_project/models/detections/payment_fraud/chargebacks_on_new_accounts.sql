@@ -75,7 +75,7 @@ totals as (
         on
             young_days.actor_id = chargebacks.actor_id
             and young_days.product_code = chargebacks.product_code
-            and chargebacks.occurred_date <= young_days.occurred_date
+            and young_days.occurred_date >= chargebacks.occurred_date
 
     group by
         young_days.actor_id,

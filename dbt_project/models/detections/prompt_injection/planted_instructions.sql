@@ -70,7 +70,6 @@ final as (
         item_count >= {{ threshold("min_items") }}
         and item_count >= event_count * {{ threshold("min_share") }}
 
-
 )
 
 select * from final

@@ -107,8 +107,9 @@ bursts as (
     from expected
 
     where
-        grave_reporter_count >= 8
-        and grave_count >= 4 * expected_grave_count
+        grave_reporter_count >= {{ threshold("min_reporters") }}
+        and grave_count
+        >= expected_grave_count * {{ threshold("min_times_expected") }}
 
 ),
 

@@ -66,10 +66,10 @@ final as (
     from actor_days
 
     where
-        page_count >= 50
+        page_count >= {{ threshold("min_pages") }}
         -- Seldom the same page twice, hardly any assets.
-        and page_count >= 0.6 * request_count
-        and asset_count <= 0.1 * request_count
+        and page_count >= request_count * {{ threshold("min_page_share") }}
+        and asset_count <= request_count * {{ threshold("max_asset_share") }}
 
 )
 

@@ -32,36 +32,36 @@ shares as (
 repeats as (
 
     select
-        days.actor_id,
-        days.actor_type,
-        days.product_code,
-        days.resource,
-        days.occurred_date,
+        own_days.actor_id,
+        own_days.actor_type,
+        own_days.product_code,
+        own_days.resource,
+        own_days.occurred_date,
         sum(shares.share_count) as share_count,
         min(shares.first_event_at) as first_event_at,
         max(shares.last_event_at) as last_event_at
 
-    from shares as days
+    from shares as own_days
 
     inner join shares
         on
-            days.actor_id = shares.actor_id
-            and days.product_code = shares.product_code
-            and days.resource = shares.resource
+            own_days.actor_id = shares.actor_id
+            and own_days.product_code = shares.product_code
+            and own_days.resource = shares.resource
             and shares.occurred_date
-            between {{ add_days("days.occurred_date", -2) }}
-            and days.occurred_date
+            between {{ add_days("own_days.occurred_date", -2) }}
+            and own_days.occurred_date
 
     group by
-        days.actor_id,
-        days.actor_type,
-        days.product_code,
-        days.resource,
-        days.occurred_date
+        own_days.actor_id,
+        own_days.actor_type,
+        own_days.product_code,
+        own_days.resource,
+        own_days.occurred_date
 
     having
         sum(shares.share_count)
-        >= {{ threshold("min_shares", "days.product_code") }}
+        >= {{ threshold("min_shares", "own_days.product_code") }}
 
 ),
 
@@ -73,15 +73,15 @@ accounts as (
         repeats.product_code,
         repeats.resource,
         repeats.occurred_date,
-        count(distinct others.actor_id) as account_count
+        count(distinct fellows.actor_id) as account_count
 
     from repeats
 
-    inner join repeats as others
+    inner join repeats as fellows
         on
-            repeats.product_code = others.product_code
-            and repeats.resource = others.resource
-            and others.occurred_date
+            repeats.product_code = fellows.product_code
+            and repeats.resource = fellows.resource
+            and fellows.occurred_date
             between {{ add_days("repeats.occurred_date", -2) }}
             and repeats.occurred_date
 
