@@ -12,7 +12,8 @@ on an event on the asset `landing`. A file is loaded once, however often it is f
 2. *The lake is being written by …*: another writer held the lake for all of
    `GATEHOUSE_LOCK_TIMEOUT_SECONDS`. A scheduled run is skipped, the next one loads; one that was
    triggered tries again.
-3. A mapping that cannot be read: mend `sources/<name>.yml`, then clear the task.
+3. A run every five minutes is skipped as long as there is no landing folder.
+4. A mapping that cannot be read: mend `sources/<name>.yml`, then clear the task.
 
 **Clear or re-trigger?** Either: a load is atomic and a file loads once.
 """

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from gatehouse.errors import GatehouseError
 from gatehouse.orchestrate.environment import airflow_home
-from gatehouse.orchestrate.service import running, start, stop
+from gatehouse.orchestrate.service import as_it_runs, running, start, stop
 from gatehouse.settings import Settings
 
 
@@ -43,6 +44,18 @@ def test_what_a_killed_supervisor_left_behind_is_not_taken_for_one(tmp_path: Pat
     home.state.write_text(json.dumps({"pid": 1, "url": "http://x", "fingerprint": ""}))
     assert running(settings) is None
     assert stop(settings) is False  # and process 1 lives on
+
+
+def test_an_airflow_that_runs_keeps_its_landing_folder_unless_one_is_set(tmp_path: Path) -> None:
+    settings, home = Settings(home=tmp_path), airflow_home(Settings(home=tmp_path))
+    assert as_it_runs(settings).landing == tmp_path / "landing"
+    home.folder.mkdir(parents=True)
+    there = {"pid": 1, "url": "http://x", "fingerprint": "", "landing": "/data/logs"}
+    home.state.write_text(json.dumps(there))
+    with FileLock(home.lock):
+        assert as_it_runs(settings).landing == Path("/data/logs")
+        mine = Settings(home=tmp_path, landing=tmp_path / "mine")
+        assert as_it_runs(mine).landing == tmp_path / "mine"
 
 
 def test_what_a_killed_supervisor_started_is_ended_and_nothing_else(tmp_path: Path) -> None:

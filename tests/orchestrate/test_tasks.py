@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gatehouse.build.report import Interval
 from gatehouse.errors import GatehouseError
-from gatehouse.orchestrate.tasks import _interval, _run_type, require_all_certified
+from gatehouse.orchestrate.tasks import _interval, _run_type, ingest, require_all_certified
 
 
 @dataclass
@@ -50,6 +51,18 @@ def test_an_interval_asked_for_counts_before_the_runs_own() -> None:
 def test_half_an_interval_is_refused() -> None:
     with pytest.raises(GatehouseError, match="both ends"):
         _asked("manual", **{"from": "2026-01-01"})
+
+
+def test_a_scheduled_load_waits_for_the_landing_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    monkeypatch.setenv("GATEHOUSE_HOME", str(tmp_path))
+    with pytest.raises(AirflowSkipException, match="no landing folder"):
+        ingest({}, _context("scheduled"))
+    with pytest.raises(GatehouseError, match="no landing folder"):
+        ingest({}, _context("manual"))
 
 
 def test_a_held_table_is_a_failure_that_no_retry_mends() -> None:

@@ -53,6 +53,15 @@ def test_a_held_table_is_no_failure_of_the_run() -> None:
     assert _report(GOOD, HELD).as_dict()["ok"] is True
 
 
+def test_what_the_clock_started_is_named_and_does_not_decide() -> None:
+    tick = FollowedRun(
+        "ingest_landing", "scheduled__1", "failed", 1.0, {"ingest": ["boom"]}, "scheduled"
+    )
+    report = _report(GOOD, tick)
+    assert report.failed == []
+    assert "ingest_landing, due meanwhile, failed" in "\n".join(lines_of(report, ""))
+
+
 def test_a_failure_shows_the_task_the_end_of_its_log_and_the_next_step() -> None:
     report = _report(GOOD, HELD, BROKEN)
     error = failure_of(report)

@@ -29,10 +29,11 @@ def register(app: typer.Typer) -> None:
 
 def run(
     data: Annotated[
-        Path | None, typer.Option(help="Landing folder to load. Default: the home's own.")
+        Path | None,
+        typer.Option(help="Landing folder, also of Airflow's own runs. Default: the home's own."),
     ] = None,
     simulate: Annotated[
-        bool, typer.Option(help="Write simulated logs if the landing folder is empty.")
+        bool, typer.Option(help="Write simulated logs if there is nothing to load and never was.")
     ] = True,
     keep_running: Annotated[
         bool, typer.Option("--keep-running/--stop", help="Leave Airflow running at the end.")
@@ -75,10 +76,10 @@ def ui(
 ) -> None:
     """Start the Airflow UI if it does not run, and say where it is and how to log in."""
     from gatehouse.orchestrate.environment import USERS, airflow_home, password_of
-    from gatehouse.orchestrate.service import start, wait_until_stopped
+    from gatehouse.orchestrate.service import as_it_runs, start, wait_until_stopped
     from gatehouse.orchestrate.service import stop as stop_airflow
 
-    settings = Settings()
+    settings = as_it_runs(Settings())
     there = start(settings, progress=lambda line: typer.echo(line, err=True))
     if as_json:
         passwords = str(airflow_home(settings).passwords)
@@ -113,9 +114,11 @@ def airflow(context: typer.Context) -> None:
     import sys
 
     from gatehouse.orchestrate.environment import airflow_environment
+    from gatehouse.orchestrate.service import as_it_runs
 
     command = [sys.executable, "-m", "airflow", *context.args]
-    done = subprocess.run(command, env=airflow_environment(Settings()), check=False)  # noqa: S603
+    environment = airflow_environment(as_it_runs(Settings()))
+    done = subprocess.run(command, env=environment, check=False)  # noqa: S603
     raise typer.Exit(done.returncode)
 
 

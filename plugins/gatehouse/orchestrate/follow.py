@@ -34,6 +34,7 @@ class FollowedRun:
         state: ``success`` or ``failed``.
         seconds: from its start to its end.
         failed_tasks: tasks that failed, with the end of their log.
+        run_type: ``manual``, ``asset_triggered``, ``scheduled`` or ``backfill``.
     """
 
     dag_id: str
@@ -41,6 +42,7 @@ class FollowedRun:
     state: str
     seconds: float
     failed_tasks: dict[str, list[str]] = field(default_factory=dict)
+    run_type: str = "manual"
 
     @property
     def only_held(self) -> bool:
@@ -152,7 +154,9 @@ class Follower:
                 if task["state"] == "failed":
                     log = self._client.log_of(dag_id, run_id, task["task_id"], task["try_number"])
                     failed[task["task_id"]] = _tail(log)
-        return FollowedRun(dag_id, run_id, run["state"], float(run["duration"] or 0), failed)
+        return FollowedRun(
+            dag_id, run_id, run["state"], float(run["duration"] or 0), failed, run["run_type"]
+        )
 
     def _require_running(self) -> None:
         if running(self._settings) is None:

@@ -12,8 +12,8 @@ from typing import Any
 from gatehouse.errors import GatehouseError
 from gatehouse.orchestrate.client import DAGS, AirflowClient
 from gatehouse.orchestrate.follow import FollowedRun, Follower
-from gatehouse.orchestrate.service import running, start, stop
-from gatehouse.orchestrate.summary import Summary, summarise
+from gatehouse.orchestrate.service import as_it_runs, running, start, stop
+from gatehouse.orchestrate.summary import Summary, knows_files, summarise
 from gatehouse.settings import Settings
 
 _PARSE_SECONDS = 120.0
@@ -39,7 +39,19 @@ class PipelineReport:
 
     @property
     def failed(self) -> list[FollowedRun]:
-        """Runs in which something broke; a run that only holds a table is not one."""
+        """Runs for this command in which something broke; one that only holds a table is none.
+
+        Nor is one that the clock started meanwhile: what it left undone, the others did.
+        """
+        return [run for run in self._not_fine if run.run_type != "scheduled"]
+
+    @property
+    def failed_by_the_clock(self) -> list[FollowedRun]:
+        """Runs that were due meanwhile, and in which something broke."""
+        return [run for run in self._not_fine if run.run_type == "scheduled"]
+
+    @property
+    def _not_fine(self) -> list[FollowedRun]:
         return [run for run in self.runs if run.state != "success" and not run.only_held]
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,18 +71,23 @@ def run_pipeline(
 
     Args:
         settings: where everything is.
-        data: landing folder to load; the one of the settings by default.
-        simulate: write simulated files if there is no ``data`` and the landing folder is empty.
+        data: landing folder of this Airflow from now on. Default: that of the settings if one was
+            set, of the Airflow that runs, or of the home.
+        simulate: write simulated files if there is no ``data``, the landing folder is empty and
+            nothing was ever loaded.
         keep_running: leave Airflow running at the end. It is stopped after an interruption if
             it was started here.
         progress: called with a line when something changed.
 
     Raises:
-        GatehouseError: Airflow did not start, went away, or does not know a DAG.
+        GatehouseError: there is no landing folder; or Airflow did not start, went away, or does
+            not know a DAG.
     """
     began = time.monotonic()
-    folder = _folder(data)
-    simulated = _simulate(settings, progress) if folder is None and simulate else 0
+    own = data is None and settings.landing
+    settings = _with_landing(settings, data)
+    simulated = _simulate(settings, progress) if simulate and own == settings.landing else 0
+    _require_landing(settings)
     was_running = running(settings) is not None
     try:
         there = start(settings, progress=progress)
@@ -78,7 +95,7 @@ def run_pipeline(
         since = datetime.now(UTC) - timedelta(milliseconds=1)
         with AirflowClient(settings) as client:
             _make_ready(client, progress)
-            client.trigger("ingest_landing", {"folder": str(folder)} if folder else {})
+            client.trigger("ingest_landing", {})
             runs = Follower(settings, client, progress).until_quiet(since)
     except BaseException:
         if not was_running:
@@ -93,23 +110,32 @@ def run_pipeline(
     )
 
 
-def _folder(data: Path | None) -> Path | None:
+def _with_landing(settings: Settings, data: Path | None) -> Settings:
+    """The settings with ``data`` as landing folder: what Airflow's own runs load, too."""
     if data is None:
-        return None
-    folder = data.expanduser().resolve()
-    if not folder.is_dir():
+        return as_it_runs(settings)
+    return settings.model_copy(update={"landing": data.expanduser().resolve()})
+
+
+def _require_landing(settings: Settings) -> None:
+    if not settings.landing.is_dir():
         raise GatehouseError(
-            f"{folder} is not a folder.",
+            f"There is no landing folder {settings.landing}.",
             next_step="give the folder that holds the files: make run DATA=path",
         )
-    return folder
 
 
 def _simulate(settings: Settings, progress: Callable[[str], None]) -> int:
-    """Fill an empty landing folder, so that there is something to see."""
+    """Fill an empty landing folder, so that there is something to see.
+
+    Not beside rows of somebody's own, whose files may have been taken away after they loaded.
+    """
     from gatehouse.simulate import run_simulation
 
     if settings.landing.is_dir() and any(settings.landing.iterdir()):
+        return 0
+    if knows_files(settings):
+        settings.landing.mkdir(parents=True, exist_ok=True)
         return 0
     progress(f"{settings.landing} is empty: simulating two weeks of product logs")
     report = run_simulation(settings)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -39,11 +40,13 @@ class Running:
         pid: the supervisor's process id.
         url: address of the UI.
         fingerprint: digest of the settings it was started with.
+        landing: the folder it loads every five minutes.
     """
 
     pid: int
     url: str
     fingerprint: str
+    landing: str = ""
 
 
 def running(settings: Settings) -> Running | None:
@@ -55,6 +58,14 @@ def running(settings: Settings) -> Running | None:
         return Running(**json.loads(home.state.read_text("utf-8")))
     except FileNotFoundError:  # it ended between the two looks
         return None
+
+
+def as_it_runs(settings: Settings) -> Settings:
+    """The settings with the landing folder of the Airflow that runs, unless one was set."""
+    there = running(settings)
+    if there is None or not there.landing or "landing" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"landing": Path(there.landing)})
 
 
 def start(settings: Settings, *, progress: Callable[[str], None]) -> Running:
@@ -71,6 +82,8 @@ def start(settings: Settings, *, progress: Callable[[str], None]) -> Running:
     digest = fingerprint(environment)
     there = running(settings)
     if there is not None and there.fingerprint != digest:
+        if there.landing and there.landing != str(settings.landing):
+            progress(f"The Airflow that runs here loads {there.landing}, not {settings.landing}")
         progress("Settings have changed: restarting Airflow")
         stop(settings)
         there = None

@@ -6,14 +6,17 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gatehouse.errors import GatehouseError
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import BuildNode, BuildRun, Certificate, DetectionRun, PublishedVersion
 
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _ROWS = ("rows_in", "rows_loaded", "rows_quarantined", "rows_repeated", "rows_left_out")
 
 
@@ -73,13 +76,22 @@ def summarise(settings: Settings, since: datetime) -> Summary:
         held = _held(session)
         return Summary(
             loaded=_loaded(settings, since),
-            loaded_ever=_loaded(settings, datetime(1970, 1, 1, tzinfo=UTC)),
+            loaded_ever=_loaded(settings, _EVER),
             models_built=_models_built(session, since),
             certified=_certified(session),
             held=held,
             found=_found(session, since),
             held_detections=_held_detections(session, since),
         )
+
+
+def knows_files(settings: Settings) -> bool:
+    """Whether a file was ever loaded or rejected."""
+    try:
+        ever = _loaded(settings, _EVER)
+    except (GatehouseError, duckdb.Error):  # no lake in the catalog yet, or no ledger in it
+        return False
+    return bool(ever.files_loaded or ever.files_rejected)
 
 
 def _loaded(settings: Settings, since: datetime) -> Loaded:

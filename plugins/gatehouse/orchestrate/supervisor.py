@@ -78,6 +78,7 @@ def _write_state(home: Path) -> None:
         "pid": os.getpid(),
         "url": os.environ["AIRFLOW__API__BASE_URL"],
         "fingerprint": os.environ.get("GATEHOUSE_AIRFLOW_FINGERPRINT", ""),
+        "landing": os.environ.get("GATEHOUSE_LANDING", ""),
     }
     staged = home / ".supervisor.json"
     staged.write_text(json.dumps(state), "utf-8")

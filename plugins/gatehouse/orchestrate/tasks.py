@@ -25,7 +25,8 @@ def ingest(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, A
         context: Airflow's.
 
     Raises:
-        AirflowSkipException: a build holds the lake; the next scheduled run loads.
+        AirflowSkipException: of a scheduled run: there is no landing folder yet, or a build holds
+            the lake; the next run loads.
     """
     from airflow.sdk.exceptions import AirflowSkipException
 
@@ -33,16 +34,19 @@ def ingest(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, A
     from gatehouse.ingest import run_ingest
     from gatehouse.orchestrate.assets import NEW_RAW, RAW
 
-    folder = params.get("folder")
+    folder, settings = params.get("folder"), Settings()
+    by_the_clock = _run_type(context) == "scheduled"
+    if by_the_clock and not folder and not settings.landing.is_dir():
+        raise AirflowSkipException(f"There is no landing folder {settings.landing} yet.")
     try:
         report = run_ingest(
-            Settings(),
+            settings,
             folder=Path(folder) if folder else None,
             source=params.get("source") or None,
             progress=log.info,
         )
     except LakeBusyError as error:
-        if _run_type(context) == "scheduled":
+        if by_the_clock:
             raise AirflowSkipException(f"{error.message} The next run loads.") from error
         raise
     totals = report.totals

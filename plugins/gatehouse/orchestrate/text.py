@@ -18,6 +18,11 @@ def lines_of(report: PipelineReport, login: str) -> list[str]:
     states = [run.state for run in report.runs]
     ended = f"{states.count('success')} of {len(states)} Airflow runs succeeded"
     lines = ["", f"Done in {report.seconds:.0f} s: {ended}."]
+    lines += [
+        f"  {run.dag_id}, due meanwhile, failed ({', '.join(run.failed_tasks) or '?'}): "
+        f"{report.url}/dags/{run.dag_id}/runs/{run.run_id}"
+        for run in report.failed_by_the_clock
+    ]
     if summary.nothing_new:
         lines.append("Nothing new: every file here was loaded before.")
     lines += [*_flow(summary), "", *_next(report, login)]
