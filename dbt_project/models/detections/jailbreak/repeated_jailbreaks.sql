@@ -67,6 +67,14 @@ sharers as (
             and templates.actor_id <> peers.actor_id
             and together.occurred_date >= peers.first_seen_date
 
+    -- Flagged by then: what they will do is not known yet.
+    inner join item_days
+        on
+            peers.actor_id = item_days.actor_id
+            and item_days.occurred_date
+            between {{ add_days("together.occurred_date", -6) }}
+            and together.occurred_date
+
     group by
         together.actor_id,
         together.product_code,
