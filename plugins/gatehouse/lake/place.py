@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from gatehouse.errors import LakeBusyError
 from gatehouse.lake.catalog import Catalog
@@ -25,9 +26,9 @@ _POLL_SECONDS = 0.2
 def writers_place(settings: Settings, catalog: Catalog, purpose: str) -> Iterator[None]:
     """Hold the one writer's place.
 
-    A file lock among the processes of one home, and where the catalog is a PostgreSQL that
-    several machines share, an advisory lock in it. A thread that holds the place may take it
-    again; a process that dies gives it up at once.
+    A file lock among the processes of one home, and one at the catalog, which several homes
+    may share: beside the file of a SQLite catalog, in PostgreSQL an advisory one. A thread that
+    holds the place may take it again; a process that dies gives it up at once.
 
     Args:
         settings: which home, and how long to wait.
@@ -38,22 +39,32 @@ def writers_place(settings: Settings, catalog: Catalog, purpose: str) -> Iterato
         LakeBusyError: another writer kept it longer than ``lock_timeout_seconds``.
     """
     deadline = time.monotonic() + settings.lock_timeout_seconds
-    holder = settings.make_home() / "writer.txt"
+    home = settings.make_home()
     # One lock object a process, so that a holder may take it again.
-    lock = FileLock(settings.home / "writer.lock", is_singleton=True)
+    lock = FileLock(home / "writer.lock", is_singleton=True)
+    with _file_lock(lock, home / "writer.txt", settings, purpose, deadline), ExitStack() as stack:
+        if lock.lock_counter == 1:
+            if catalog.kind == "postgres":
+                stack.enter_context(_advisory_lock(settings, catalog, purpose, deadline))
+            else:
+                file = Path(catalog.where).resolve()
+                beside, note = (file.with_name(file.name + end) for end in (".lock", ".writer.txt"))
+                stack.enter_context(_file_lock(FileLock(beside), note, settings, purpose, deadline))
+        yield
+
+
+@contextmanager
+def _file_lock(
+    lock: BaseFileLock, note: Path, settings: Settings, purpose: str, deadline: float
+) -> Iterator[None]:
     try:
-        lock.acquire(timeout=settings.lock_timeout_seconds)
+        lock.acquire(timeout=max(deadline - time.monotonic(), 0))
     except Timeout as error:
-        who = holder.read_text("utf-8") if holder.exists() else "another process"
+        who = note.read_text("utf-8") if note.exists() else "another process"
         raise _busy(settings, who, purpose) from error
     try:
-        if catalog.kind == "postgres" and lock.lock_counter == 1:
-            with _advisory_lock(settings, catalog, purpose, deadline):
-                holder.write_text(purpose, "utf-8")
-                yield
-        else:
-            holder.write_text(purpose, "utf-8")
-            yield
+        note.write_text(purpose, "utf-8")
+        yield
     finally:
         lock.release()
 
