@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from gatehouse.errors import GatehouseError
+from gatehouse.ingest.expressions import ExpressionError, fields_of
 from gatehouse.ingest.globs import glob_pattern
 from gatehouse.ingest.sources import check_sources
 from gatehouse.settings import Settings
@@ -46,6 +48,35 @@ def test_wrong_mapping_names_what_is_wrong(
     with pytest.raises(GatehouseError, match=message) as error:
         check_sources(settings)
     assert "shop.yml" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        *("age(a)", "a.age()", "get_current_time()", "now()", "version()", "ago(a)", "uuidv7()"),
+        *("current_localtimestamp()", "Random()", "write_log(a)", "pg_sleep(a)", "list_shuffle(a)"),
+        "list_transform([a], lambda x: x || random())",
+    ],
+)
+def test_an_expression_over_more_than_the_row_is_refused(expression: str) -> None:
+    with pytest.raises(ExpressionError, match="the row alone"):
+        fields_of(expression)
+
+
+def test_no_function_that_duckdb_calls_volatile_is_let_through() -> None:
+    rows = duckdb.execute(
+        "select distinct function_name from duckdb_functions() "
+        "where function_type = 'scalar' and stability <> 'CONSISTENT'"
+    ).fetchall()
+    assert len(rows) > 20
+    for (name,) in rows:
+        with pytest.raises(ExpressionError):
+            fields_of(f"{name}()")
+
+
+def test_expressions_over_the_row_are_not_refused() -> None:
+    text = "date_part('year', age(a, b)) + list_sum(list_transform([c], lambda x: nullif(x, 0)))"
+    assert fields_of(text) == {"a", "b", "c"}
 
 
 @pytest.mark.parametrize(

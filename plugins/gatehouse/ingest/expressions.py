@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,13 @@ from gatehouse.lake.sql import literal
 if TYPE_CHECKING:
     import duckdb
 
-# A row must give the same values whenever and wherever it is read.
+# A row must give the same values whenever and wherever it is read. These DuckDB calls consistent,
+# or they are no scalar functions.
 _NOT_OF_THE_ROW = frozenset(
     {
-        *("now", "get_current_timestamp", "current_timestamp", "current_date", "today"),
-        *("current_localtime", "current_localtimestamp", "transaction_timestamp", "txid_current"),
-        *("random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "nextval", "currval"),
+        *("current_timestamp", "current_time", "current_localtime", "current_localtimestamp"),
         *("getenv", "getvariable", "current_setting", "current_user", "session_user", "user"),
-        *("read_text", "read_blob", "query", "query_table"),
+        *("read_text", "read_blob", "query", "query_table", "version", "shuffle", "list_shuffle"),
     }
 )
 
@@ -42,7 +42,7 @@ def fields_of(expression: str) -> frozenset[str]:
         kind = node.get("class")
         if kind in {"SUBQUERY", "WINDOW", "STAR", "PARAMETER"}:
             raise ExpressionError(f"has a {kind.lower()}; it may read the row alone")
-        if kind == "FUNCTION" and node["function_name"].lower() in _NOT_OF_THE_ROW:
+        if kind == "FUNCTION" and not _is_of_the_row(node):
             raise ExpressionError(f"calls {node['function_name']}; it may read the row alone")
         if kind == "LAMBDA":
             parameters |= {n["column_names"][0] for n in _walk(node["lhs"]) if "column_names" in n}
@@ -89,6 +89,33 @@ def _walk(node: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(node, list):
         for child in node:
             yield from _walk(child)
+
+
+def _is_of_the_row(call: dict[str, Any]) -> bool:
+    name = call["function_name"].lower()
+    # The age of one time is counted from today.
+    return name not in _refused() and (name != "age" or len(call["children"]) == 2)
+
+
+@functools.cache
+def _refused() -> frozenset[str]:
+    """Functions that give one row different values, as DuckDB says, and macros over them."""
+    rows = _parser().execute(
+        "select lower(function_name), stability, macro_definition from duckdb_functions() "
+        "where stability <> 'CONSISTENT' or function_type = 'macro'"
+    )
+    refused = set(_NOT_OF_THE_ROW)
+    macros: dict[str, set[str]] = {}
+    for name, stability, definition in rows.fetchall():
+        if stability is not None:
+            refused.add(name)
+        else:
+            macros.setdefault(name, set()).update(re.findall(r"\w+", (definition or "").lower()))
+    count = 0
+    while count != len(refused):
+        count = len(refused)
+        refused |= {name for name, words in macros.items() if words & (refused | {"select"})}
+    return frozenset(refused)
 
 
 @functools.cache
