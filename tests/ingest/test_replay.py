@@ -95,6 +95,50 @@ def test_replay_reads_bytes_in_the_encoding_that_is_stated_later(tmp_path: Path)
     assert ['"actor_id":"é"' in row for row in content(settings)] == [True]
 
 
+def test_replay_mends_a_value_that_held_a_nul_byte(tmp_path: Path) -> None:
+    mapping = SHOP.replace("type: csv", "type: jsonl") + "  resource: page\n"
+    settings = make_project(tmp_path, {"shop": mapping})
+    row = {"id": "1", "happened": "2026-01-05", "who": "a", "how": "ok", "page": "x\0y"}
+    put(settings, "shop/a.jsonl", json.dumps(row))
+    load(settings)
+    mended = mapping.replace("resource: page", "resource: \"replace(page, chr(0), '')\"")
+    write_mapping(settings.project, "shop", mended)
+
+    (report,) = replay_quarantine(settings)
+
+    assert (report.rows_tried, report.rows_loaded) == (1, 1)
+
+
+def test_replay_gives_parquet_values_back_as_they_were(tmp_path: Path) -> None:
+    import duckdb
+
+    def mapping(how: str) -> str:
+        # Their types first: two values may look alike and be none the same.
+        value = "concat_ws(' ', typeof(b), hex(b), hex(n[1].b), d, typeof(j), j)"
+        text = SHOP.replace("type: csv", "type: parquet").replace("outcome_code: how", how)
+        return text + f'  resource: "{value}"\n'
+
+    def arrive(settings: Settings) -> None:
+        target = settings.landing / "shop" / "a.parquet"
+        target.parent.mkdir()
+        duckdb.connect().execute(
+            "copy (select '1' as id, timestamp '2026-01-05' as happened, 'a' as who, "
+            f"'fine' as how, unhex('{bytes(range(256)).hex()}') as b, [{{'b': b}}] as n, "
+            "12345678901234567890.123456789012345678::decimal(38, 18) as d, "
+            f"""'{{"a":  1}}'::json as j) to '{target}' (format parquet)"""
+        )
+        load(settings)
+
+    late = make_project(tmp_path / "late", {"shop": mapping("outcome_code: how")})
+    arrive(late)
+    write_mapping(late.project, "shop", mapping("outcome_code: \"'ok'\""))
+    replay_quarantine(late)
+    right = make_project(tmp_path / "right", {"shop": mapping("outcome_code: \"'ok'\"")})
+    arrive(right)
+
+    assert content(late) == content(right) != []
+
+
 def test_list_groups_and_shows_content_only_on_request(tmp_path: Path) -> None:
     settings = make_project(tmp_path, {"shop": SHOP})
     put(settings, "shop/a.csv", HEAD + ROWS)

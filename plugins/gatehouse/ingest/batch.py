@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gatehouse.ingest.checks import MACROS, VERSION, Checks, Rule
 from gatehouse.ingest.contracts import Contract
-from gatehouse.ingest.fields import fields_sql
+from gatehouse.ingest.fields import fields_sql, packed_types, struct_type
 from gatehouse.ingest.layout import Layout
 from gatehouse.ingest.mapping import SourceMapping
 from gatehouse.lake.sql import identifier, literal
@@ -107,7 +107,7 @@ def judge(connection: duckdb.DuckDBPyConnection, source: Source, layout: Layout)
     if source.mapping.filter is not None:
         outcome += f" when _kept is not true then {LEFT_OUT}"
     outcomes = _select(["*", f"{outcome} else {OK} end as outcome"], problems)
-    judged = _select(_judged_items(source, checks, layout), outcomes)
+    judged = _select(_judged_items(source, checks, _original(connection, layout)), outcomes)
     connection.execute(f"create or replace temp table judged as {judged}")
     return rules
 
@@ -136,9 +136,15 @@ def _quarantined(checks: Checks) -> str:
     return "defect is not null or _not_filtered or (_kept and problem is not null)"
 
 
-def _judged_items(source: Source, checks: Checks, layout: Layout) -> list[str]:
+def _original(connection: duckdb.DuckDBPyConnection, layout: Layout) -> str:
+    """SQL: a row's text, from which a replay can read it again."""
+    if layout.kind != "parquet":
+        return "_line"
+    return f"to_json(_line::{struct_type(packed_types(connection, layout))})::varchar"
+
+
+def _judged_items(source: Source, checks: Checks, original: str) -> list[str]:
     contract = source.contract
-    original = "to_json(_line)::varchar" if layout.kind == "parquet" else "_line"
     items = ["ordinal", "row_number", "outcome", "defect", "problem"]
     items.append(f"case when outcome = {QUARANTINED} then {original} end as original")
     for column in contract.columns:

@@ -7,12 +7,19 @@ fields. ``defect`` says why a row could not be cut into fields; such a row has n
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from gatehouse.ingest.contracts import Contract
 from gatehouse.ingest.layout import Layout
 from gatehouse.ingest.mapping import SourceMapping
 from gatehouse.lake.sql import identifier, literal
 
+if TYPE_CHECKING:
+    import duckdb
+
+# Decimals of so many digits pass through a double unharmed.
+_DOUBLE_DIGITS = 15
 # RFC 4180: quotes matter at the start of a field; inside, a quote is doubled.
 _FIELD = '"(?:[^"]|"")*"|[^{d}]*'
 _RECORD = '(?:"(?:[^"]|"")*"|[^"{d}][^{d}]*|)(?:{d}(?:"(?:[^"]|"")*"|[^"{d}][^{d}]*|))*'
@@ -171,3 +178,34 @@ def _parquet(mapping: SourceMapping, layout: Layout, names: list[str]) -> str:
         select _ordinal as ordinal, _row_number as row_number, defect{fields},
             struct_pack({packed}) as _line
         from parquet_rows"""
+
+
+def packed_types(connection: duckdb.DuckDBPyConnection, layout: Layout) -> dict[str, str]:
+    """The types by name in which quarantine keeps a Parquet row, as JSON.
+
+    Bytes, long decimals and JSON are kept as text, which a cast gives back as it was: read from
+    JSON, bytes would be the text of their escapes, and decimals doubles.
+    """
+    return {
+        name: _packed_type(connection.sqltype(kind))
+        for name, kind in zip(layout.names, layout.types, strict=True)
+    }
+
+
+def _packed_type(kind: Any) -> str:
+    if kind.id == "blob" or str(kind) == "JSON":
+        return "VARCHAR"
+    if kind.id == "decimal":
+        return str(kind) if dict(kind.children)["precision"] <= _DOUBLE_DIGITS else "VARCHAR"
+    if kind.id == "struct":
+        return struct_type({name: _packed_type(child) for name, child in kind.children})
+    if kind.id == "map":
+        return f"MAP({', '.join(_packed_type(child) for _, child in kind.children)})"
+    if kind.id == "list":
+        return f"{_packed_type(kind.children[0][1])}[]"
+    return str(kind)
+
+
+def struct_type(types: Mapping[str, str]) -> str:
+    """SQL: the type of a struct of these fields."""
+    return f"STRUCT({', '.join(f'{identifier(name)} {kind}' for name, kind in types.items())})"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gatehouse.errors import GatehouseError
 from gatehouse.ingest.batch import BatchFile, Source, judge, prepare_session, register_batch
 from gatehouse.ingest.contracts import load_contracts
+from gatehouse.ingest.fields import packed_types
 from gatehouse.ingest.layout import Layout
 from gatehouse.ingest.lines import NOT_UTF8, NUL, TOO_LONG
 from gatehouse.ingest.loader import transaction
@@ -191,7 +192,9 @@ class _Replay:
         self._connection.execute(
             "create or replace temp table lines as select ordinal, row_number, "
             "original_text as line, "
-            f"case when reason in ({sticky}) then reason end as defect from again"
+            # A column's rule may give the same reason, and that a mapping can mend.
+            f"case when column_name is null and reason in ({sticky}) then reason end as defect "
+            "from again"
         )
         encoding = self._source.mapping.format.encoding
         if encoding.lower().replace("_", "-") not in {"utf-8", "utf8", "ascii"}:
@@ -224,8 +227,12 @@ class _Replay:
         self._connection.unregister("_decoded")
 
     def _view_parquet(self, layout: Layout) -> None:
-        structure = literal(json.dumps(dict(zip(layout.names, layout.types, strict=True))))
-        columns = ", ".join(f"_packed.{identifier(name)}" for name in layout.names)
+        types = dict(zip(layout.names, layout.types, strict=True))
+        structure = literal(json.dumps(packed_types(self._connection, layout)))
+        columns = ", ".join(
+            f"cast(_packed.{identifier(name)} as {kind}) as {identifier(name)}"
+            for name, kind in types.items()
+        )
         self._connection.execute(
             f"create or replace temp view parquet_rows as select {columns}, "
             "ordinal as _ordinal, row_number as _row_number, null::varchar as defect "
