@@ -15,6 +15,11 @@ from gatehouse.settings import Settings
 from tests.ingest.world import SHOP, assert_accounted, load, make_project, put, query, write_mapping
 
 HEAD = "id,happened,who,how\n"
+KEYLESS = SHOP.replace("{csv,jsonl,parquet}", "{csv,gz}").replace("  event_id: id\n", "")
+KEYLESS += "identity: none\n"
+KEYED = KEYLESS.replace("identity: none\n", "  event_id: id\n")
+BY_PATH = KEYLESS + "filter: {name: no tests, keep: \"not contains(_path, 'test')\"}\n"
+BY_DATE = KEYLESS + "filter: {name: no old ones, keep: \"_path_date > date '2001-01-01'\"}\n"
 
 
 @pytest.fixture
@@ -250,12 +255,64 @@ def test_a_log_that_was_compressed_meanwhile_is_the_same_log(tmp_path: Path) -> 
     assert sorted(file.status for file in report.files) == ["known", "known", "rejected"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(KEYLESS, BY_PATH, id="begins-to-read-the-path"),
+        pytest.param(BY_PATH, KEYLESS, id="ceases-to-read-the-path"),
+        pytest.param(KEYLESS, BY_DATE, id="begins-to-read-the-date"),
+        pytest.param(BY_DATE, BY_PATH, id="path-for-date"),
+        pytest.param(KEYLESS, KEYED, id="gets-an-identity"),
+        pytest.param(KEYED, KEYLESS, id="loses-its-identity"),
+    ],
+)
+def test_a_changed_mapping_loads_nothing_again(tmp_path: Path, before: str, after: str) -> None:
+    settings = make_project(tmp_path, {"shop": before})
+    text = HEAD + "{0},2026-01-05 10:00:00,a,ok\n"
+    put(settings, "shop/2026-01-05/a.csv", text.format(1))
+    put(settings, "shop/2026-01-05/b.csv.gz", gzip.compress(text.format(2).encode()))
+    assert load(settings).totals["rows_loaded"] == 2
+    write_mapping(settings.project, "shop", after)
+    put(settings, "shop/2026-01-06/c.csv.gz", gzip.compress(text.format(3).encode()))
+
+    report = load(settings)
+
+    assert [file.status for file in report.files] == ["known", "known", "loaded"]
+    assert [file.status for file in load(settings).files] == ["known"] * 3
+    assert query(settings, "select count(*) from lake.raw.events") == [(3,)]
+
+
+def test_a_log_that_was_moved_before_its_mapping_changed_is_the_same_log(tmp_path: Path) -> None:
+    settings = make_project(tmp_path, {"shop": KEYLESS})
+    text = HEAD + "1,2026-01-05 10:00:00,a,ok\n"
+    put(settings, "shop/a.csv", text)
+    load(settings)
+    (settings.landing / "shop/a.csv").unlink()
+    put(settings, "shop/a.csv.1.gz", gzip.compress(text.encode()))
+    write_mapping(settings.project, "shop", BY_PATH)
+
+    assert [file.status for file in load(settings).files] == ["known"]
+
+
+def test_editions_begin_with_the_mapping_that_reads_their_date(tmp_path: Path) -> None:
+    settings = make_project(tmp_path, {"shop": KEYED})
+    for day in (5, 6):
+        put(settings, f"shop/2026-01-0{day}/a.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n")
+    load(settings)
+    write_mapping(settings.project, "shop", KEYED + "  resource: _path_date\n")
+
+    report = load(settings)
+
+    assert [file.status for file in report.files] == ["known", "loaded"]
+
+
 def test_a_file_is_read_once_while_it_stays_as_it_is(
     shop: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
     real = digests._of_bytes
     monkeypatch.setattr(digests, "_of_bytes", lambda path: read.append(path.name) or real(path))
+    monkeypatch.setattr(digests, "_TICK_SECONDS", -60.0)
     first = put(shop, "shop/a.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n")
     os.utime(first, (1_700_000_000, 1_700_000_000))
     second = put(shop, "shop/just-now.csv", HEAD + "2,2026-01-05 10:00:00,a,ok\n")
@@ -269,6 +326,67 @@ def test_a_file_is_read_once_while_it_stays_as_it_is(
     assert load(shop).totals["rows_loaded"] == 1
     (shop.home / "ingest" / "digests.sqlite").write_bytes(b"no database" * 100)
     assert load(shop).totals["files_known"] == 2
+
+
+def test_a_file_changed_behind_its_old_time_is_another(
+    shop: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_TICK_SECONDS", -60.0)
+    for number in (1, 2):
+        path = put(shop, "shop/a.csv", HEAD + f"{number},2026-01-05 10:00:00,a,ok\n")
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        assert load(shop).totals["rows_loaded"] == 1
+
+
+def test_a_file_in_place_of_a_broken_link_ends_its_rejection(shop: Settings) -> None:
+    path = shop.landing / "shop" / "a.csv"
+    path.parent.mkdir()
+    path.symlink_to("nowhere")
+    assert load(shop).totals["files_rejected"] == 1
+    path.unlink()
+    put(shop, "shop/a.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n")
+    load(shop)
+    assert query(shop, "select status_code from lake.raw.files") == [("loaded",)]
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        pytest.param(
+            "jane@example.org,jane@example.org,x",
+            "has no column id, happened, who, how",
+            id="values",
+        ),
+        pytest.param(
+            "id,happened,who,how,jane@example.org,Jane@example.org",
+            "columns 5 and 6 have one name",
+            id="unknown-twice",
+        ),
+        pytest.param(
+            "id,happened,who,how,who", "columns 3 and 5 have one name (who)", id="known-twice"
+        ),
+    ],
+)
+def test_the_reason_of_a_wrong_header_quotes_no_value(
+    shop: Settings, head: str, reason: str
+) -> None:
+    put(shop, "shop/a.csv", head + "\n")
+    lines: list[str] = []
+    run_ingest(shop, progress=lines.append)
+    [(stored,)] = query(shop, "select reason from lake.raw.files")
+    for text in (*lines, stored):
+        assert "jane" not in text.lower()
+    assert reason in stored
+
+
+def test_a_column_too_many_is_shown_by_its_position(tmp_path: Path) -> None:
+    mapping = SHOP[: SHOP.index("columns:")] + "columns: same\n"
+    settings = make_project(tmp_path, {"shop": mapping})
+    head = "event_id,occurred_at,actor_id,actor_type,product_code,event_type,outcome_code"
+    put(settings, "shop/a.csv", head + ",jane@example.org\n")
+    load(settings)
+    [(reason,)] = query(settings, "select reason from lake.raw.files")
+    assert reason == "has columns that the contract does not: at position 8"
 
 
 def test_rejected_file_is_tried_again_when_asked(shop: Settings) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +50,26 @@ class Candidate:
             return stamp_of(self.path.stat()) != self.stamp
         except OSError:
             return True
+
+    def was_loaded(self, paths: Mapping[str, str], digests: Digests) -> bool:
+        """Whether this file is one of ``paths`` (path by id) under another mapping's kind of id.
+
+        A mapping that begins or ceases to read the path, or the identity, gives every file
+        another id. What was loaded stays loaded. Where the path has begun to matter, the same
+        bytes elsewhere may be another edition; not where rows have no identity: no row of a
+        log that was moved may count twice.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        own = _kind(self.mapping, self.shown)
+        anywhere = self.mapping.identity == "none"
+        return any(
+            known in paths and (anywhere or kind == own or paths[known] == self.shown)
+            for digest in digests.both(self.path, self.stamp)
+            for kind in ("", _date_of(self.shown), self.shown)
+            for known in [_id(digest, kind)]
+        )
 
 
 @dataclass
@@ -132,13 +152,13 @@ def _take(
             return
         size, stamp = info.st_size, stamp_of(info)
         ids = [
-            _file_id(m, shown, digests.of(path, stamp, of_content=m.identity == "none"))
+            _id(digests.of(path, stamp, of_content=m.identity == "none"), _kind(m, shown))
             if problem is None
             else _path_id(shown)
             for m in readers
         ]
     except OSError as error:
-        problem, size, stamp = f"cannot be read: {error.strerror}", 0, (0, 0, 0)
+        problem, size, stamp = f"cannot be read: {error.strerror}", 0, (0, 0, 0, 0)
         ids = [_path_id(shown)] * len(readers)
     found.candidates += [
         Candidate(mapping, path, shown, file_id, size, stamp, problem)
@@ -150,18 +170,23 @@ def _path_id(shown: str) -> str:
     return "path:" + hashlib.sha256(shown.encode()).hexdigest()
 
 
-def _file_id(mapping: SourceMapping, shown: str, digest: str) -> str:
-    """What makes a file the same file: its bytes, and what its rows take from its path.
+def _kind(mapping: SourceMapping, shown: str) -> str:
+    """What the rows of a file take from its path, and so makes it another file elsewhere.
 
     An unchanged list delivered on another day is another edition.
     """
-    date = _DATE.search(shown)
     if "_path" in mapping.path_fields:
-        return hashlib.sha256(f"{digest} {shown}".encode()).hexdigest()
-    if "_path_date" in mapping.path_fields and date:
-        digits = re.sub(r"\D", "", date.group(1))
-        return hashlib.sha256(f"{digest} {digits}".encode()).hexdigest()
-    return digest
+        return shown
+    return _date_of(shown) if "_path_date" in mapping.path_fields else ""
+
+
+def _date_of(shown: str) -> str:
+    date = _DATE.search(shown)
+    return re.sub(r"\D", "", date.group(1)) if date else ""
+
+
+def _id(digest: str, kind: str) -> str:
+    return hashlib.sha256(f"{digest} {kind}".encode()).hexdigest() if kind else digest
 
 
 def _inspect(root: Path, path: Path) -> tuple[str | None, os.stat_result]:

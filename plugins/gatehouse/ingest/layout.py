@@ -118,18 +118,23 @@ def _header(line: bytes, delimiter: str) -> tuple[str, ...]:
 
 
 def _check_names(mapping: SourceMapping, contract: Contract, layout: Layout) -> None:
-    seen: set[str] = set()
-    twice = sorted({n for n in layout.names if n.lower() in seen or seen.add(n.lower())})  # type: ignore[func-returns-value]
-    if twice:
-        raise FileProblem(f"has the column {_some(twice)} more than once")
+    # A file without its header has a row's values for names: no reason quotes a name that the
+    # mapping does not state.
     fields = mapping.raw_fields(contract)
     if missing := [name for name, must in fields.items() if must and name not in layout.names]:
         raise FileProblem(f"has no column {_some(missing)}")
-    if mapping.columns == "same" and (extra := sorted(set(layout.names) - fields.keys())):
-        raise FileProblem(f"has columns that the contract does not: {_some(extra)}")
+    first: dict[str, int] = {}
+    for position, name in enumerate(layout.names, 1):
+        before = first.setdefault(name.lower(), position)
+        if before != position:
+            shown = f" ({name})" if name in fields else ""
+            raise FileProblem(
+                f"has a column more than once: columns {before} and {position} have one name{shown}"
+            )
+    extra = [str(n) for n, name in enumerate(layout.names, 1) if name not in fields]
+    if mapping.columns == "same" and extra:
+        raise FileProblem(f"has columns that the contract does not: at position {_some(extra)}")
 
 
 def _some(names: list[str]) -> str:
-    # A header may be hostile text: keep the reason short and on one line.
-    shown = [name.encode("unicode_escape").decode()[:40] for name in names[:5]]
-    return ", ".join(shown) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gatehouse.ingest.batch import Source
+from gatehouse.ingest.digests import Digests
 from gatehouse.ingest.discovery import Candidate
 from gatehouse.ingest.writing import Load
 from gatehouse.lake.sql import literal
@@ -22,12 +23,27 @@ class Known:
     """Files of one source that the lake has seen.
 
     Attributes:
-        loaded: ids of loaded files.
+        loaded: path by id of loaded files.
         rejected: reason by id of files rejected under the present mapping.
+        unread: paths where something was that could not be opened.
+        is_mixed: whether files were loaded under another mapping than the present.
     """
 
-    loaded: set[str] = field(default_factory=set)
+    loaded: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    is_mixed: bool = False
+
+    def has(self, candidate: Candidate, digests: Digests) -> bool:
+        """Whether a file was loaded, under the present mapping or an earlier one."""
+        if candidate.file_id in self.loaded:
+            return True
+        if not self.is_mixed or candidate.problem is not None:
+            return False
+        try:
+            return candidate.was_loaded(self.loaded, digests)
+        except OSError:  # the reader will say what it is
+            return False
 
 
 def known_files(connection: duckdb.DuckDBPyConnection, source: Source) -> Known:
@@ -37,18 +53,37 @@ def known_files(connection: duckdb.DuckDBPyConnection, source: Source) -> Known:
     that is not their own (a full disk, a lost connection) are always tried again.
     """
     rows = connection.execute(
-        "select file_id, status_code, reason, mapping_hash from lake.raw.files where source_id = ?",
+        "select file_id, path, status_code, reason, mapping_hash from lake.raw.files "
+        "where source_id = ?",
         [source.id],
     ).fetchall()
     known = Known()
-    for file_id, status, reason, mapping_hash in rows:
+    for file_id, path, status, reason, mapping_hash in rows:
         if status == "loaded":
-            known.loaded.add(file_id)
-        elif mapping_hash == source.hash and not (
-            file_id.startswith("path:") or reason.startswith(PASSING)
-        ):
+            known.loaded[file_id] = path
+            known.is_mixed |= mapping_hash != source.hash
+        elif file_id.startswith("path:"):
+            known.unread.add(path)
+        elif mapping_hash == source.hash and not reason.startswith(PASSING):
             known.rejected[file_id] = reason
     return known
+
+
+def forget_unread(
+    connection: duckdb.DuckDBPyConnection, source: Source, known: Known, found: list[Candidate]
+) -> None:
+    """Drop the rejections of what could not be opened where there is a proper file now."""
+    from gatehouse.ingest.loader import transaction
+
+    paths = known.unread & {c.shown for c in found if c.problem is None}
+    if not paths:
+        return
+    with transaction(connection):
+        connection.executemany(
+            "delete from lake.raw.files where source_id = ? and path = ? "
+            "and status_code = 'rejected' and starts_with(file_id, 'path:')",
+            [[source.id, path] for path in sorted(paths)],
+        )
 
 
 def write_rejections(

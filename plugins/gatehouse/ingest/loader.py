@@ -15,6 +15,7 @@ from gatehouse.cli.output import printable
 from gatehouse.errors import GatehouseError
 from gatehouse.ingest import ledger
 from gatehouse.ingest.batch import BatchFile, Source, judge, register_batch
+from gatehouse.ingest.digests import Digests
 from gatehouse.ingest.discovery import Candidate
 from gatehouse.ingest.layout import Layout, read_layout
 from gatehouse.ingest.reading import read_rows
@@ -56,6 +57,7 @@ class Loader:
         connection: from `Lake.writer`, prepared.
         settings: for the folder of staged files.
         load: what the rows of this load share.
+        digests: what files hash to.
         progress: called after each batch.
         retry_rejected: try rejected files again though nothing of their mapping changed.
     """
@@ -65,6 +67,7 @@ class Loader:
         connection: duckdb.DuckDBPyConnection,
         settings: Settings,
         load: Load,
+        digests: Digests,
         progress: Callable[[str], None] | None = None,
         *,
         retry_rejected: bool = False,
@@ -73,16 +76,18 @@ class Loader:
         self._connection = connection
         self._staging = settings.home / "ingest" / load.load_id
         self._load = load
+        self._digests = digests
         self._progress = progress or (lambda _line: None)
 
     def load(self, source: Source, candidates: list[Candidate]) -> list[FileReport]:
         """Load what is new of one source, and say what became of each candidate."""
         known = ledger.known_files(self._connection, source)
+        ledger.forget_unread(self._connection, source, known, candidates)
         reports: list[FileReport] = []
         fresh: list[Candidate] = []
-        taken = set(known.loaded)
+        taken: set[str] = set()
         for candidate in candidates:
-            if candidate.file_id in taken:
+            if candidate.file_id in taken or known.has(candidate, self._digests):
                 reports.append(FileReport(source.id, candidate.shown, "known"))
             elif not self._retry_rejected and (reason := known.rejected.get(candidate.file_id)):
                 reports.append(FileReport(source.id, candidate.shown, "rejected", reason))

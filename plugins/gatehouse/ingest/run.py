@@ -67,23 +67,25 @@ def run_ingest(
     report = IngestReport(load_id=uuid.uuid4().hex)
     with _session(settings) as connection:
         ensure_tables_of(connection, contracts)
-        # Looked for under the lock: what two runs find at once is loaded by one of them.
         with Digests.open(settings.home / "ingest" / "digests.sqlite") as digests:
+            # Looked for under the lock: what two runs find at once is loaded by one of them.
             found = find_files(landing, mappings.values(), digests, settle_seconds=settle_seconds)
-        arrived_at = next_arrival(connection).astimezone(UTC).replace(tzinfo=None)
-        loader = Loader(
-            connection,
-            settings,
-            Load(report.load_id, arrived_at),
-            progress,
-            retry_rejected=retry_rejected,
-        )
-        _note_others(report, found, skip_unmatched=source is not None)
-        for mapping in mappings.values():
-            candidates = [c for c in found.candidates if c.mapping.source == mapping.source]
-            if candidates:
-                contract = contracts[mapping.contract]
-                report.files += loader.load(Source(mapping, contract), candidates)
+            digests.keep()
+            arrived_at = next_arrival(connection).astimezone(UTC).replace(tzinfo=None)
+            loader = Loader(
+                connection,
+                settings,
+                Load(report.load_id, arrived_at),
+                digests,
+                progress,
+                retry_rejected=retry_rejected,
+            )
+            _note_others(report, found, skip_unmatched=source is not None)
+            for mapping in mappings.values():
+                candidates = [c for c in found.candidates if c.mapping.source == mapping.source]
+                if candidates:
+                    contract = contracts[mapping.contract]
+                    report.files += loader.load(Source(mapping, contract), candidates)
     report.seconds = round(time.monotonic() - started, 3)
     log.info("load %s: %s", report.load_id, report.totals)
     return report

@@ -16,6 +16,7 @@ BLOCK_BYTES = 8 * 1024 * 1024
 _MAX_EXPANSION = 200
 _FREE_BYTES = 1024**3
 
+_GZIP, _BZIP2 = b"\x1f\x8b", b"BZh"
 _UNSUPPORTED = {
     b"PK\x03\x04": "is a ZIP archive; only gzip and bz2 are read",
     b"\x28\xb5\x2f\xfd": "is compressed with zstd; only gzip and bz2 are read",
@@ -32,6 +33,14 @@ def magic_of(path: Path) -> bytes:
     """The first bytes of a file, after decompression."""
     with _open(path) as stream:
         return _guarded(stream, 4)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a file's bytes are its text: not compressed, no byte order mark."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+    marks = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return not magic.startswith((_GZIP, _BZIP2, *marks))
 
 
 def blocks(path: Path, encoding: str = "utf-8") -> Iterator[bytes]:
@@ -88,9 +97,9 @@ def _open(path: Path) -> IO[bytes]:
     for start, reason in _UNSUPPORTED.items():
         if magic.startswith(start):
             raise FileProblem(reason)
-    if magic.startswith(b"\x1f\x8b"):
+    if magic.startswith(_GZIP):
         return cast("IO[bytes]", gzip.open(path, "rb"))
-    if magic.startswith(b"BZh"):
+    if magic.startswith(_BZIP2):
         return cast("IO[bytes]", bz2.open(path, "rb"))
     return path.open("rb")
 
