@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.console import Console
 
-from gatehouse.cli.output import printable
+from gatehouse.cli.output import printable_lines
 from gatehouse.errors import GatehouseError
 
 # Modules with `register(app)`, in data-flow order. They import heavy things inside functions,
@@ -47,9 +47,9 @@ def main() -> None:
         app()
     except GatehouseError as error:
         console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-        console.print(f"error: {printable(error.message)}")
+        console.print(f"error: {printable_lines(error.message)}")
         if error.next_step:
-            console.print(f"next:  {printable(error.next_step)}")
+            console.print(f"next:  {printable_lines(error.next_step)}")
         sys.exit(1)
 
 

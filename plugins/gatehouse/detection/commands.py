@@ -98,6 +98,7 @@ def findings(
     `review_rank` counts a detection's findings of a UTC day, the strongest first; those up to its
     review budget are within budget, whatever the order they were found in.
     """
+    import duckdb
     from duckdb import ColumnExpression, ConstantExpression
 
     from gatehouse.detection.budget import rank_findings, review_budgets
@@ -108,7 +109,13 @@ def findings(
     with open_store(settings)() as session:
         budgets = review_budgets(session)
     with open_certified(settings) as connection:
-        found = rank_findings(connection, budgets)
+        try:
+            found = rank_findings(connection, budgets)
+        except duckdb.CatalogException as error:
+            raise GatehouseError(
+                "fct_findings is not certified.",
+                next_step="gatehouse status says why; gatehouse certificate fct_findings has more.",
+            ) from error
         if detection_id:
             found = found.filter(
                 ColumnExpression("detection_id") == ConstantExpression(detection_id)
@@ -117,6 +124,8 @@ def findings(
             found = found.filter("is_within_budget")
         found = found.order("last_event_at desc, finding_key").limit(limit)
         rows = found.project(", ".join(_FINDING_COLUMNS)).fetchall()
+    if detection_id and not rows:
+        _require_detection(settings, detection_id)
     listed = [dict(zip(_FINDING_COLUMNS, row, strict=True)) for row in rows]
     if as_json:
         print_json(listed)
@@ -124,8 +133,19 @@ def findings(
         print_rows("Findings", _FINDING_COLUMNS, listed, empty="No finding. Next: gatehouse detect")
 
 
+def _require_detection(settings: Settings, detection_id: str) -> None:
+    """Tell a detection that found nothing from one that is not there, without compiling all."""
+    models = (settings.dbt_project / "models" / "detections").rglob("*.sql")
+    if detection_id not in {model.stem for model in models}:
+        raise GatehouseError(
+            f"There is no detection {detection_id}.", next_step="gatehouse detections lists them."
+        )
+
+
 def replay(
-    finding_key: Annotated[str, typer.Argument(help="Key of the finding.")],
+    finding_key: Annotated[
+        str, typer.Argument(help="Key of the finding, or as much of its start as no other has.")
+    ],
     as_json: JsonOption = False,
 ) -> None:
     """Run a finding again: its code, its window, the versions it was made on.
@@ -134,7 +154,8 @@ def replay(
     """
     from gatehouse.detection.replay import replay as run_again
 
-    result = run_again(Settings(), finding_key)
+    settings = Settings()
+    result = run_again(settings, _whole_key(settings, finding_key))
     if as_json:
         print_json(result.as_dict())
     elif result.same:
@@ -148,3 +169,24 @@ def replay(
         print_rows("Different", ["column", "then", "now"], rows, empty="")
     if not result.same:
         raise typer.Exit(1)
+
+
+def _whole_key(settings: Settings, start: str) -> str:
+    """The key that begins so; ``start`` itself if none does."""
+    from gatehouse.lake import Lake
+
+    connection = Lake(settings).current()
+    try:
+        rows = connection.execute(
+            "select distinct finding_key from lake.raw.findings "
+            "where starts_with(finding_key, $1) order by finding_key limit 2",
+            [start],
+        ).fetchall()
+    finally:
+        connection.close()
+    if len(rows) > 1 and rows[0][0] != start:
+        raise GatehouseError(
+            f"More than one finding key begins with {start}.",
+            next_step="give more of it: gatehouse findings shows the keys.",
+        )
+    return str(rows[0][0]) if rows else start

@@ -38,8 +38,11 @@ def gate(
     """
     from gatehouse.gate.run import run_gate
 
+    settings = Settings()
+    if snapshot is not None:
+        _require_snapshot(settings, snapshot)
     report = run_gate(
-        Settings(),
+        settings,
         snapshot_id=snapshot,
         tables=table or None,
         progress=None if as_json else lambda line: typer.echo(line, err=True),
@@ -64,6 +67,17 @@ def gate(
             f"in {report.seconds['total']:.1f} s."
         )
     report.raise_for_failure()
+
+
+def _require_snapshot(settings: Settings, snapshot: int) -> None:
+    from gatehouse.errors import GatehouseError
+    from gatehouse.lake import Lake
+
+    if snapshot < 0 or snapshot > Lake(settings).current_snapshot():
+        raise GatehouseError(
+            f"There is no snapshot {snapshot}.",
+            next_step="choose one that a build left: gatehouse builds",
+        )
 
 
 def status(as_json: JsonOption = False) -> None:
