@@ -90,8 +90,9 @@ successes as (
         -- Ten failures in six hours: above what a forgotten password gives.
         and address_totals.recent_failure_count
         >= {{ threshold("min_failures", "address_totals.product_code") }}
-        and account_totals.account_failure_count
-        >= {{ threshold("min_account_failures", "address_totals.product_code") }}
+        and account_totals.account_failure_count >= {{
+            threshold("min_account_failures", "address_totals.product_code")
+        }}
 
     group by
         address_totals.actor_id,
