@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -86,6 +87,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def first(home: Home) -> dict[str, Any]:
     report: dict[str, Any] = home.json("run")
     return report
+
+
+def _started(home: Home, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "gatehouse.cli.app", "run", *arguments],
+        env=home.environment,
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background inherits that Ctrl-C is not for it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def _login(report: dict[str, Any], home: Home, user: str) -> dict[str, str]:
@@ -189,6 +203,29 @@ def test_a_backfill_of_days_without_rows_is_made_and_succeeds(
     assert states == ["success", "success"]
 
 
+def test_the_start_of_a_finding_key_is_enough(first: dict[str, Any], home: Home) -> None:
+    key = home.json("findings", "--limit", "1")[0]["finding_key"]
+    replayed = home.json("replay", key[:16])
+    assert (replayed["finding_key"], replayed["same"]) == (key, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("findings", "--detection", "nope"), "There is no detection nope."),
+        (("gate", "--snapshot", "99999"), "There is no snapshot 99999."),
+        (("replay", "nope"), "There is no finding nope."),
+    ],
+    ids=["detection", "snapshot", "finding"],
+)
+def test_what_is_not_there_is_said_so(
+    first: dict[str, Any], home: Home, command: tuple[str, ...], said: str
+) -> None:
+    done = home(*command)
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
 # Last: the others need it running.
 def test_stop_leaves_no_process_and_frees_the_port(first: dict[str, Any], home: Home) -> None:
     assert len(home.processes()) >= 4
@@ -200,23 +237,31 @@ def test_stop_leaves_no_process_and_frees_the_port(first: dict[str, Any], home: 
     assert "was not running" in home("stop").stdout
 
 
-# In a home of its own.
+# In a home of its own, with the landing folder elsewhere.
+def test_a_build_that_was_interrupted_goes_on_at_the_next_start(tmp_path: Path) -> None:
+    home, logs = Home(tmp_path / "home", _free_port()), str(tmp_path / "logs")
+    home.json("simulate", "--actors", "50", "--days", "1", "--folder", logs)
+    run = _started(home, "--data", logs)
+    assert run.stderr is not None
+    assert any(re.match(r" +5 \w", line) for line in run.stderr), "no fifth model"
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=120)
+    assert run.returncode == 130
+    report = home.json("run", "--data", logs, "--stop")
+    assert {each["state"] for each in report["runs"]} == {"success"}
+    assert set(LOOP) <= {each["dag_id"] for each in report["runs"]}
+    assert not (home.folder / "landing").exists()
+    # Airflow would have found out by itself, after five minutes without a sign of life.
+    assert "without heartbeat" not in (home.folder / "airflow" / "airflow.log").read_text()
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "kill"])
 def test_an_interrupted_start_leaves_no_process(
     tmp_path: Path, signal_number: signal.Signals
 ) -> None:
     home = Home(tmp_path / "home", _free_port())
     home.json("simulate", "--actors", "50", "--days", "1")
-    run = subprocess.Popen(
-        [sys.executable, "-m", "gatehouse.cli.app", "run"],
-        env=home.environment,
-        cwd=PROJECT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A test run in the background inherits that Ctrl-C is not for it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    run = _started(home)
     state = home.folder / "airflow" / "supervisor.json"
     while not state.exists() and run.poll() is None:
         time.sleep(0.1)

@@ -20,6 +20,7 @@ from gatehouse.store.models import BuildNode, BuildRun
 
 _POLL_SECONDS = 0.7
 _ENDED = ("success", "failed")
+_NOT_BEGUN = ("none", "scheduled", "queued")
 # The task that turns a held table red; all that could go on has gone on by then.
 HELD_TASK = "all_certified"
 
@@ -92,6 +93,9 @@ class Follower:
             GatehouseError: Airflow went away meanwhile.
         """
         begun = {_key(run): run["run_after"] for run in self._client.active_runs()}
+        for dag_id, run_id in begun:
+            if begun[dag_id, run_id] < _iso(since):
+                self._progress(f"  {dag_id}: going on with the run begun before, {run_id}")
         moment = min([_iso(since), *begun.values()])
         while True:
             self._require_running()
@@ -120,22 +124,26 @@ class Follower:
         if self._seen.get((dag_id, run_id, "")) in _ENDED or state == "queued":
             return
         self._seen[dag_id, run_id, ""] = state
-        for task in self._client.task_instances(dag_id, run_id):
+        tasks = self._client.task_instances(dag_id, run_id)
+        for task in tasks:
             now = str(task["state"] or "none")
             before = self._seen.get((dag_id, run_id, task["task_id"]))
-            if now == before or now in ("none", "scheduled", "queued"):
+            if now == before or now in _NOT_BEGUN:
                 continue
             self._seen[dag_id, run_id, task["task_id"]] = now
             took = f" in {task['duration']:.1f} s" if task["duration"] and now in _ENDED else ""
             self._progress(f"  {dag_id}.{task['task_id']}: {now}{took}")
-        if dag_id == "build_core":
-            self._show_nodes(run_id)
+        for task in tasks:
+            begun = task["start_date"] and str(task["state"] or "none") not in _NOT_BEGUN
+            if begun and (dag_id, task["task_id"]) == ("build_core", "build"):
+                self._show_nodes(run_id, datetime.fromisoformat(task["start_date"]))
 
-    def _show_nodes(self, run_id: str) -> None:
+    def _show_nodes(self, run_id: str, since: datetime) -> None:
+        """Name the models of the newest try of the task, which began at ``since``."""
         query = (
             sa.select(BuildNode.build_id, BuildNode.name, BuildNode.status)
             .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
-            .where(BuildRun.airflow_run_id == run_id)
+            .where(BuildRun.airflow_run_id == run_id, BuildRun.started_at >= since)
             .order_by(BuildNode.started_at)
         )
         with self._store() as session:

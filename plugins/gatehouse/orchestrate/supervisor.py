@@ -59,6 +59,7 @@ def main() -> int:
         _write_state(home)
         _import_airflow()
         _migrate()
+        _in_process(_forget_schedulers, "the Airflow before could not be tidied up")
         for name in component.ARGUMENTS:
             children[_fork(name)] = name
         return _watch(children)
@@ -86,23 +87,44 @@ def _write_state(home: Path) -> None:
 
 
 def _migrate() -> None:
-    """Bring Airflow's database to the installed version, in a process of its own.
-
-    A connection opened here would be shared by all components after the fork.
-    """
+    """Bring Airflow's database to the installed version."""
     from importlib.metadata import version
 
     home = Path(os.environ["AIRFLOW_HOME"])
     marker, installed = home / "migrated", version("apache-airflow-core")
     if marker.exists() and marker.read_text("utf-8") == installed:
         return
+    _in_process(_migrate_here, "Airflow's database could not be migrated")
+    marker.write_text(installed, "utf-8")
+
+
+def _in_process(work: Callable[[], None], failure: str) -> None:
+    """Use Airflow's database in a process of its own.
+
+    A connection opened here would be shared by all components after the fork.
+    """
     pid = os.fork()
     if pid == 0:
-        _in_child(_migrate_here)
+        _in_child(work)
     _, status = os.waitpid(pid, 0)
     if status != 0:
-        raise SystemExit("Airflow's database could not be migrated")
-    marker.write_text(installed, "utf-8")
+        raise SystemExit(failure)
+
+
+def _forget_schedulers() -> None:
+    """Say of each scheduler before that it is gone: its tasks start again at once.
+
+    Only one supervisor runs at a time, so none of them lives. One that was killed while a task
+    ran still counts as running; a new scheduler would wait minutes for its last sign of life to
+    grow old before it takes the task for dead.
+    """
+    from airflow.jobs.job import Job, JobState
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    mine = (Job.job_type == "SchedulerJob", Job.state == JobState.RUNNING)
+    with create_session() as session:
+        session.execute(update(Job).where(*mine).values(state=JobState.FAILED))
 
 
 def _migrate_here() -> None:
