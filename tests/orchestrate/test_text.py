@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from gatehouse.orchestrate.follow import FollowedRun
 from gatehouse.orchestrate.pipeline import PipelineReport
-from gatehouse.orchestrate.summary import Loaded, Summary
+from gatehouse.orchestrate.summary import Landing, Loaded, Summary
 from gatehouse.orchestrate.text import failure_of, lines_of
 
 LOADED = Loaded(2, 1, 100, 90, 5, 3, 2)
@@ -16,6 +20,7 @@ SUMMARY = Summary(
     held={"fct_reports": "unique_fct_reports_report_key failed"},
     found={"password_guessing": 3, "scraping": 0},
     held_detections={"report_brigading": "fct_reports is held"},
+    builds=2,
 )
 GOOD = FollowedRun("ingest_landing", "manual__1", "success", 3.0)
 HELD = FollowedRun("build_core", "asset__1", "failed", 30.0, {"all_certified": ["1 table(s) held"]})
@@ -31,8 +36,8 @@ def test_the_end_names_loaded_built_certified_held_and_found() -> None:
     for part in (
         "1 of 2 Airflow runs succeeded",
         "2 files, 100 rows = 90 loaded + 5 quarantined + 3 repeated + 2 left out",
-        "1 files rejected",
-        "70 models",
+        "1 file rejected",
+        "70 models in 2 builds",
         "2 tables, 100 rows",
         "fct_reports: unique_fct_reports_report_key failed",
         "3 password_guessing",
@@ -41,6 +46,35 @@ def test_the_end_names_loaded_built_certified_held_and_found() -> None:
     ):
         assert part in text, part
     assert "scraping" not in text
+
+
+def test_files_that_were_not_loaded_are_accounted_for() -> None:
+    landing = Landing.of(
+        {
+            "totals": {"files_known": 9, "files_loaded": 0, "files_rejected": 1, "files_waiting": 0}
+            | {"rows_in": 0},
+            "unmatched": ["unknown/x.log"],
+            "unmatched_count": 1,
+        }
+    )
+    text = "\n".join(lines_of(replace(_report(GOOD), landing=landing), ""))
+    assert "7 more files: the content was loaded already" in text
+    assert "left alone 1 file that no source reads: unknown/x.log\n" in text
+
+
+@pytest.mark.parametrize(
+    ("called", "shown"),
+    [("{here}/.venv/bin/gatehouse", ".venv/bin/gatehouse"), ("app.py", "gatehouse")],
+    ids=["by make", "as a module"],
+)
+def test_commands_are_shown_as_they_can_be_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, shown: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [called.format(here=tmp_path)])
+    text = "\n".join(lines_of(_report(GOOD), "admin / x"))
+    assert f"({shown} stop ends it)" in text
+    assert f'{shown} sql "select' in text
 
 
 def test_nothing_new_is_said_plainly() -> None:

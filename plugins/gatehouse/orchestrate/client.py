@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import TracebackType
 from typing import Any, Self
 
@@ -89,6 +90,19 @@ class AirflowClient:
         reply = self._get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")
         rows: list[dict[str, Any]] = reply["task_instances"]
         return rows
+
+    def result_of(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """What a task returned; empty if it returned nothing."""
+        reply = self._http.get(
+            f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+            "/xcomEntries/return_value"
+        )
+        if reply.status_code == httpx.codes.NOT_FOUND:
+            return {}
+        self._check(reply)
+        value = reply.json()["value"]
+        result: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
+        return result
 
     def log_of(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[str]:
         """The log of one try of a task, a line each."""

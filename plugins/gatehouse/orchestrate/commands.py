@@ -78,6 +78,7 @@ def ui(
     from gatehouse.orchestrate.environment import USERS, airflow_home, password_of
     from gatehouse.orchestrate.service import as_it_runs, start, wait_until_stopped
     from gatehouse.orchestrate.service import stop as stop_airflow
+    from gatehouse.orchestrate.text import command_name
 
     settings = as_it_runs(Settings())
     there = start(settings, progress=lambda line: typer.echo(line, err=True))
@@ -89,7 +90,7 @@ def ui(
         for user, role in USERS.items():
             typer.echo(f"  {user:8} {password_of(settings, user)}  ({role})")
         if not foreground:
-            typer.echo("Stop it: gatehouse stop")
+            typer.echo(f"Stop it: {command_name()} stop")
     if foreground:
         try:
             wait_until_stopped(settings)

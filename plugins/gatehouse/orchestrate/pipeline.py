@@ -13,7 +13,7 @@ from gatehouse.errors import GatehouseError
 from gatehouse.orchestrate.client import DAGS, AirflowClient
 from gatehouse.orchestrate.follow import FollowedRun, Follower
 from gatehouse.orchestrate.service import as_it_runs, running, start, stop
-from gatehouse.orchestrate.summary import Summary, knows_files, summarise
+from gatehouse.orchestrate.summary import Landing, Summary, knows_files, summarise
 from gatehouse.settings import Settings
 
 _PARSE_SECONDS = 120.0
@@ -29,6 +29,7 @@ class PipelineReport:
         runs: the Airflow runs, in the order they were queued.
         summary: what they came to.
         seconds: wall clock, with Airflow's start.
+        landing: what the load found in the landing folder; None if it failed.
     """
 
     url: str
@@ -36,6 +37,7 @@ class PipelineReport:
     runs: list[FollowedRun]
     summary: Summary
     seconds: float
+    landing: Landing | None = None
 
     @property
     def failed(self) -> list[FollowedRun]:
@@ -95,8 +97,9 @@ def run_pipeline(
         since = datetime.now(UTC) - timedelta(milliseconds=1)
         with AirflowClient(settings) as client:
             _make_ready(client, progress)
-            client.trigger("ingest_landing", {})
+            load = client.trigger("ingest_landing", {})
             runs = Follower(settings, client, progress).until_quiet(since)
+            landing = Landing.of(client.result_of("ingest_landing", load, "ingest"))
     except BaseException:
         if not was_running:
             progress("Stopping Airflow")
@@ -106,7 +109,12 @@ def run_pipeline(
         progress("Stopping Airflow")
         stop(settings)
     return PipelineReport(
-        there.url, simulated, runs, summarise(settings, since), time.monotonic() - began
+        url=there.url,
+        simulated=simulated,
+        runs=runs,
+        summary=summarise(settings, since),
+        seconds=time.monotonic() - began,
+        landing=landing,
     )
 
 

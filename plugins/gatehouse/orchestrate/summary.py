@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +35,39 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Landing:
+    """The files a load found in the landing folder.
+
+    Attributes:
+        files: those that a source reads.
+        waiting: of them, those that are still being written.
+        rejected: of them, those that cannot be read.
+        unmatched: paths that no source reads; not all if there are many.
+        unmatched_count: how many there are.
+    """
+
+    files: int
+    waiting: int
+    rejected: int
+    unmatched: list[str]
+    unmatched_count: int
+
+    @classmethod
+    def of(cls, result: Mapping[str, Any]) -> Landing | None:
+        """From what the task returned; None if it did not come so far."""
+        totals = result.get("totals")
+        if not totals:
+            return None
+        return cls(
+            files=sum(count for name, count in totals.items() if name.startswith("files_")),
+            waiting=totals["files_waiting"],
+            rejected=totals["files_rejected"],
+            unmatched=list(result.get("unmatched", ())),
+            unmatched_count=int(result.get("unmatched_count", 0)),
+        )
+
+
+@dataclass(frozen=True)
 class Summary:
     """What happened since one moment, and how things stand.
 
@@ -41,6 +75,7 @@ class Summary:
         loaded: what ingest took in since then.
         loaded_ever: what it took in at all.
         models_built: dbt models built since then, over all builds.
+        builds: builds that built them.
         certified: tables that readers see, with the rows of their certified version.
         held: tables whose newest check did not pass, each with why.
         found: new findings since then, by detection.
@@ -54,6 +89,7 @@ class Summary:
     held: dict[str, str]
     found: dict[str, int]
     held_detections: dict[str, str]
+    builds: int = 0
 
     @property
     def nothing_new(self) -> bool:
@@ -74,10 +110,12 @@ def summarise(settings: Settings, since: datetime) -> Summary:
     """
     with open_store(settings, read_only=True)() as session:
         held = _held(session)
+        models, builds = _built(session, since)
         return Summary(
             loaded=_loaded(settings, since),
             loaded_ever=_loaded(settings, _EVER),
-            models_built=_models_built(session, since),
+            models_built=models,
+            builds=builds,
             certified=_certified(session),
             held=held,
             found=_found(session, since),
@@ -112,9 +150,10 @@ def _loaded(settings: Settings, since: datetime) -> Loaded:
     return Loaded(*(int(value) for value in row or ()))
 
 
-def _models_built(session: Session, since: datetime) -> int:
+def _built(session: Session, since: datetime) -> tuple[int, int]:
+    """Models built, and in how many builds."""
     query = (
-        sa.select(sa.func.count())
+        sa.select(sa.func.count(), sa.func.count(BuildRun.build_id.distinct()))
         .select_from(BuildNode)
         .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
         .where(
@@ -123,7 +162,8 @@ def _models_built(session: Session, since: datetime) -> int:
             BuildNode.status == "success",
         )
     )
-    return session.scalar(query) or 0
+    models, builds = session.execute(query).one()
+    return models, builds
 
 
 def _certified(session: Session) -> dict[str, int]:

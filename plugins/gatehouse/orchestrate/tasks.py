@@ -16,6 +16,9 @@ from gatehouse.settings import Settings
 
 log = logging.getLogger(__name__)
 
+# Files that no source reads are named up to here, and counted beyond.
+MOST_NAMED = 10
+
 
 def ingest(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
     """Load the landing folder; news on `RAW` if a file was loaded.
@@ -53,7 +56,13 @@ def ingest(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, A
     log.info("%s", totals)
     if totals["files_loaded"]:
         context["outlet_events"][NEW_RAW].add(RAW, extra={"load_id": report.load_id, **totals})
-    return {"load_id": report.load_id, "totals": totals, "seconds": report.seconds}
+    return {
+        "load_id": report.load_id,
+        "totals": totals,
+        "unmatched": report.unmatched[:MOST_NAMED],
+        "unmatched_count": len(report.unmatched),
+        "seconds": report.seconds,
+    }
 
 
 def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
+
+from gatehouse.cli.output import printable
 from gatehouse.errors import GatehouseError
 from gatehouse.orchestrate.pipeline import PipelineReport
-from gatehouse.orchestrate.summary import Loaded, Summary
+from gatehouse.orchestrate.summary import Landing, Loaded, Summary
 
 
 def lines_of(report: PipelineReport, login: str) -> list[str]:
@@ -25,7 +30,7 @@ def lines_of(report: PipelineReport, login: str) -> list[str]:
     ]
     if summary.nothing_new:
         lines.append("Nothing new: every file here was loaded before.")
-    lines += [*_flow(summary), "", *_next(report, login)]
+    lines += [*_flow(summary, report.landing), "", *_next(report, login)]
     return lines
 
 
@@ -41,16 +46,18 @@ def failure_of(report: PipelineReport) -> GatehouseError:
     )
 
 
-def _flow(summary: Summary) -> list[str]:
+def _flow(summary: Summary, landing: Landing | None) -> list[str]:
     certified = sum(summary.certified.values())
+    models, builds = _count(summary.models_built, "model"), _count(summary.builds, "build")
     lines = [
         f"  loaded     {_loaded(summary.loaded)}",
         f"             ever: {_loaded(summary.loaded_ever)}",
-        f"  built      {summary.models_built} models",
-        f"  certified  {len(summary.certified)} tables, {certified:,} rows",
+        *_others(summary, landing),
+        f"  built      {models}" + (f" in {builds}" if summary.builds else ""),
+        f"  certified  {_count(len(summary.certified), 'table')}, {_count(certified, 'row')}",
         f"  held       {len(summary.held) or 'none'}",
         *(f"             {table}: {why}" for table, why in summary.held.items()),
-        f"  found      {sum(summary.found.values()):,} new findings",
+        f"  found      {_count(sum(summary.found.values()), 'new finding')}",
         *(f"             {count:>6,} {name}" for name, count in summary.found.items() if count),
     ]
     return lines + [f"             {name}: {why}" for name, why in summary.held_detections.items()]
@@ -58,21 +65,59 @@ def _flow(summary: Summary) -> list[str]:
 
 def _loaded(loaded: Loaded) -> str:
     text = (
-        f"{loaded.files_loaded:,} files, {loaded.rows_in:,} rows = "
+        f"{_count(loaded.files_loaded, 'file')}, {_count(loaded.rows_in, 'row')} = "
         f"{loaded.rows_loaded:,} loaded + {loaded.rows_quarantined:,} quarantined + "
         f"{loaded.rows_repeated:,} repeated + {loaded.rows_left_out:,} left out"
     )
-    return text + (f"; {loaded.files_rejected} files rejected" if loaded.files_rejected else "")
+    rejected = f"; {_count(loaded.files_rejected, 'file')} rejected"
+    return text + (rejected if loaded.files_rejected else "")
+
+
+def _others(summary: Summary, landing: Landing | None) -> list[str]:
+    """The files in the landing folder that were not loaded, and why."""
+    if landing is None:
+        return []
+    known = landing.files - landing.waiting - landing.rejected - summary.loaded.files_loaded
+    lines = []
+    if known > 0 and not summary.nothing_new:
+        lines.append(f"             {_count(known, 'more file')}: the content was loaded already")
+    if landing.waiting:
+        lines.append(f"             {_count(landing.waiting, 'more file')}: still being written")
+    if landing.unmatched_count:
+        names = ", ".join(printable(path) for path in landing.unmatched)
+        more = ", …" if landing.unmatched_count > len(landing.unmatched) else ""
+        count = _count(landing.unmatched_count, "file")
+        lines.append(f"  left alone {count} that no source reads: {names}{more}")
+    return lines
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
+
+
+def command_name() -> str:
+    """How this command is called from here."""
+    called = Path(sys.argv[0])
+    if called.name != "gatehouse":
+        return "gatehouse"
+    found = shutil.which("gatehouse")
+    if found and Path(found).resolve() == called.resolve():
+        return "gatehouse"
+    here = Path.cwd()
+    absolute = called if called.is_absolute() else here / called
+    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
 
 
 def _next(report: PipelineReport, login: str) -> list[str]:
-    lines = []
+    lines, gatehouse = [], command_name()
     if login:
-        lines.append(f"UI:     {report.url}   login {login}   (gatehouse stop ends it)")
+        lines.append(f"UI:     {report.url}   login {login}   ({gatehouse} stop ends it)")
     if report.summary.certified:
         lines.append(
-            'Query:  gatehouse sql "select actor_id, tier_code, top_reasons from user_risk '
+            f'Query:  {gatehouse} sql "select actor_id, tier_code, top_reasons from user_risk '
             'order by risk_probability desc limit 10"'
         )
-    lines.append("More:   gatehouse status, tables, findings, quarantine; docs/guides/query.md")
+    lines.append(
+        f"More:   {gatehouse} status (or tables, findings, quarantine list); docs/guides/query.md"
+    )
     return lines
