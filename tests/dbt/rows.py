@@ -51,11 +51,13 @@ class Row:
         contract: the input table.
         values: its columns; what is left out is null.
         version_at: which version of its record it is.
+        source: the source that says it; two sources never share a record.
     """
 
     contract: str
     values: Values = field(default_factory=dict)
     version_at: datetime = EPOCH
+    source: str = "test"
 
     def corrected(self, version_at: datetime, **values: Any) -> Row:
         """A later version of the same record."""
@@ -63,7 +65,8 @@ class Row:
 
     @property
     def record_key(self) -> str:
-        parts = [str(self.values[name]) for name in KEYS[self.contract]]
+        parts = [] if self.source == "test" else [self.source]
+        parts += [str(self.values[name]) for name in KEYS[self.contract]]
         if self.contract in DATED:
             parts.append(str(self.values["occurred_at"].date()))
         return _md5("|".join(parts))
@@ -107,7 +110,7 @@ def insert(
 
 def _lineage(row: Row, number: int, ingested_at: datetime) -> list[Any]:
     file_id = f"file of {ingested_at}"
-    return [row.record_key, "test", file_id, number, row.row_hash, row.version_at, ingested_at]
+    return [row.record_key, row.source, file_id, number, row.row_hash, row.version_at, ingested_at]
 
 
 def _stated(row: Row, columns: Sequence[str]) -> list[Any]:

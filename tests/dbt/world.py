@@ -170,7 +170,11 @@ def _reports_and_labels(rng: random.Random) -> list[Row]:
             "severity": rng.randrange(1, 6),
             "comment": f"{MARKER} of report {number}",
         }
-        change = {"reported_actor_id": rng.choice(ACTORS), "reported_at": _moment(rng)}
+        change = {
+            "reporter_actor_id": rng.choice([*ACTORS[:3], "reporter-1"]),
+            "reported_actor_id": rng.choice(ACTORS),
+            "reported_at": _moment(rng),
+        }
         rows += _versions(rng, Row("user_reports", report), 0.2, **change)
     for number in range(40):
         label = {
@@ -185,6 +189,9 @@ def _reports_and_labels(rng: random.Random) -> list[Row]:
         }
         change = {"label_code": "not_violating", "labelled_at": _moment(rng)}
         rows += _versions(rng, Row("review_labels", label), 0.2, **change)
+        if number % 8 == 0:  # another system that knows the same label says otherwise
+            other = {**label, "label_code": "unsure", "reviewer_id": "r2"}
+            rows.append(Row("review_labels", other, source="elsewhere"))
     return rows
 
 
@@ -251,6 +258,8 @@ def _actions(rng: random.Random) -> list[Row]:
             made = {"updated_at": decided + timedelta(days=1), "outcome_code": "pending"}
             rows.append(Row("appeals", {**appeal, **made}))
             outcome = {"updated_at": later, "decided_at": later, "outcome_code": "overturned"}
+            # An appeal may turn out to be about another action.
+            outcome["action_id"] = f"action-{number - number % 2}"
             rows.append(Row("appeals", {**appeal, **outcome}))
         if number % 4 == 0:
             reversed_state = {"updated_at": later, "state_code": "reversed"}

@@ -397,3 +397,52 @@ def test_rejected_file_is_tried_again_when_asked(shop: Settings) -> None:
     assert lines == []
     run_ingest(shop, progress=lines.append, retry_rejected=True)
     assert "rejected" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "expressions",
+    [
+        "  outcome_code: case when how::integer < 400 then 'ok' "
+        "when how::integer = 429 then 'refused' else 'error' end\n",
+        "  outcome_code: case when how::integer < 400 then 'ok' else 'error' end\n"
+        "  status_code: how::integer\n",
+    ],
+    ids=["twice in a column", "in two columns"],
+)
+def test_a_cast_that_fails_refuses_its_row_alone(tmp_path: Path, expressions: str) -> None:
+    settings = make_project(tmp_path, {"shop": SHOP.replace("  outcome_code: how\n", expressions)})
+    rows = "".join(f"{n},2026-01-05 10:00:00,a,{200 + n}\n" for n in range(5))
+    put(settings, "shop/a.csv", HEAD + rows + "9,2026-01-05 10:00:00,a,x\n")
+    totals = load(settings).totals
+    assert (totals["rows_loaded"], totals["rows_quarantined"]) == (5, 1)
+
+
+@pytest.mark.parametrize("name", ["path", "file_id", "path_date", "size_bytes"])
+def test_a_field_may_be_called_as_one_of_ours(tmp_path: Path, name: str) -> None:
+    mapping = SHOP.replace("outcome_code: how", f"outcome_code: how\n  resource: {name}")
+    settings = make_project(tmp_path, {"shop": mapping})
+    head = HEAD.replace("\n", f",{name}\n")
+    put(settings, "shop/a.csv", head + "1,2026-01-05 10:00:00,a,ok,/mine\n")
+    assert load(settings).totals["rows_loaded"] == 1
+    assert query(settings, "select resource from lake.raw.events") == [("/mine",)]
+
+
+@pytest.mark.parametrize("name", ["row_number", "defect", "ordinal"])
+def test_a_field_that_cannot_be_told_from_ours_is_refused_by_name(
+    tmp_path: Path, name: str
+) -> None:
+    mapping = SHOP.replace("outcome_code: how", f"outcome_code: how\n  resource: {name}")
+    settings = make_project(tmp_path, {"shop": mapping})
+    with pytest.raises(GatehouseError, match=f"{name} is a name"):
+        load(settings)
+
+
+def test_json_whose_fields_are_all_nested(tmp_path: Path) -> None:
+    mapping = SHOP.replace(
+        "format: {type: csv}",
+        "format: {type: jsonl, fields: {id: $.i.d, happened: $.at, who: $.w.ho, how: $.how}}",
+    )
+    settings = make_project(tmp_path, {"shop": mapping})
+    line = '{"i": {"d": "1"}, "at": "2026-01-05 10:00:00", "w": {"ho": "a"}, "how": "ok"}\n'
+    put(settings, "shop/a.jsonl", line)
+    assert load(settings).totals["rows_loaded"] == 1

@@ -25,7 +25,7 @@ def made(count: int, seed: int, model: RiskModel = TRUE) -> RiskSamples:
         for kind in ("strong", "weak", "noise")
         if rng.random() < 0.25
     ]
-    names = ("actor_id", "policy_code", "signal_kind_code", "severity_weight", "amount")
+    names = ("sample_id", "policy_code", "signal_kind_code", "severity_weight", "amount")
     evidence = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     actors = np.array([f"{actor:05d}" for actor in range(count)])
     blank = as_samples(actors, np.zeros(count), np.ones(count), evidence)

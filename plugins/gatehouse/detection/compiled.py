@@ -55,7 +55,8 @@ def load_detections(settings: Settings, ids: list[str] | None = None) -> list[De
     if bad or not result.success:
         what = f"{bad[0].name}: {bad[0].message}" if bad else "dbt compile failed"
         raise GatehouseError(
-            f"A detection does not compile: {what}", next_step="see the dbt log of this home."
+            f"A detection does not compile: {what}",
+            next_step="gatehouse dbt compile --select tag:detection",
         )
     nodes = [
         node

@@ -57,7 +57,12 @@ class Source:
 
 
 def prepare_session(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give a connection the macros that mappings may use."""
+    """Give a connection the macros that mappings may use.
+
+    An expression that fails makes its own row fail, and no other: DuckDB would lift a cast that is
+    written twice out of the `try` around it.
+    """
+    connection.execute("set disabled_optimizers = 'common_subexpressions'")
     for macro in MACROS:
         connection.execute(macro)
 

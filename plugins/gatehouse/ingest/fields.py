@@ -38,9 +38,9 @@ def fields_sql(mapping: SourceMapping, contract: Contract, layout: Layout) -> st
         nulls = [""] if layout.kind in {"csv", "text"} else []
     texts = _text_fields(layout, list(names))
     columns = [
-        f"{_nulled(identifier(name), nulls) if name in texts else identifier(name)} "
-        f"as {identifier(name)}"
-        for name in names
+        f"{_nulled(field, nulls) if name in texts else field} as {identifier(name)}"
+        # Qualified: a log's own field may be called as one of the batch.
+        for name, field in ((name, f"cut.{identifier(name)}") for name in names)
     ]
     columns += [f"{_constant(value)} as {identifier(n)}" for n, value in mapping.parameters.items()]
     columns += ["row_number as _row", "batch.path as _path", "batch.path_date as _path_date"]
@@ -95,12 +95,13 @@ def _json(mapping: SourceMapping, layout: Layout, names: list[str]) -> str:
     listed = ", ".join(literal(paths[name]) for name in nested)
     fields = [f"top.{identifier(name)} as {identifier(name)}" for name in plain]
     fields += [f"deep[{index}] as {identifier(name)}" for index, name in enumerate(nested, 1)]
+    top = f"json_transform(line, {structure})" if plain else "null"
     deep = f"json_extract_string(line, [{listed}])" if nested else "null"
     # What is not a JSON object was marked before (see reading.mark_json), so nothing throws.
     return f"""
         select ordinal, row_number, line as _line, defect, {", ".join(fields)}
         from (select *,
-            case when defect is null then json_transform(line, {structure}) end as top,
+            case when defect is null then {top} end as top,
             case when defect is null then {deep} end as deep
             from lines where line <> '')"""
 

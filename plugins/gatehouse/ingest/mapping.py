@@ -238,8 +238,17 @@ def _problem(mapping: SourceMapping, contracts: Mapping[str, Contract]) -> str |
     return _field_problem(mapping, contract)
 
 
+# Columns of the reader beside a mapping's own fields: see fields.py.
+_OWN_NAMES = {"ordinal", "row_number", "_line", "defect"}
+
+
 def _field_problem(mapping: SourceMapping, contract: Contract) -> str | None:
     fields = mapping.raw_fields(contract)
+    if taken := sorted(fields.keys() & _OWN_NAMES):
+        return (
+            f"columns: {taken[0]} is a name that ingest uses itself; call the field otherwise "
+            "in format.fields, format.header or the pattern"
+        )
     if mapping.format.type == "text":
         known: set[str] = set(mapping.format.groups)
     elif isinstance(mapping.format.header, list):

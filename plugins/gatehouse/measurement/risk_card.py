@@ -120,7 +120,7 @@ def fit_risk(settings: Settings) -> RiskFit:
 
 
 def _actors(connection: Any) -> list[str]:
-    rows = connection.execute(f"select actor_id from ({SAMPLES}) order by actor_id").fetchall()
+    rows = connection.execute(f"select actor_id from ({SAMPLES}) order by sample_id").fetchall()
     return [str(actor) for (actor,) in rows]
 
 
@@ -245,13 +245,15 @@ nothing by itself, and nothing irreversible may rest on it alone.
     evidence = Σ over kinds of signal of weight * what is left of each day's signals
 
 A day's signals of a kind saturate, 1 - exp(-Σ score), and fade by the half-life of their policy
-(`dim_policies`). Fitted by maximum likelihood on reviewers' decisive labels, one per actor, each
-weighted by its inverse inclusion probability, with a ridge penalty towards the version before.
+(`dim_policies`). Fitted by maximum likelihood on reviewers' decisive labels of whole accounts, one
+per account and day, each weighted by its inverse inclusion probability, with a ridge penalty
+towards the version before.
 
 ## From what
 
-{labels} labelled actors, {violating} of them violating, labels up to {labelled_to}. Evidence of
-the day of a label is left out: it may be the label's consequence. Absent labels count as nothing.
+{labels} labelled account-days, {violating} of them violating, labels up to {labelled_to}. Evidence
+of the day of a label is left out: it may be the label's consequence. Absent labels count as
+nothing.
 
 | parameter | before | after | labelled actors with it |
 | --- | ---: | ---: | ---: |

@@ -13,21 +13,24 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# One sample an actor: its newest decisive label of the two streams with recorded inclusion
-# probabilities (appeals and golden items are no samples of anything). Evidence of the label's own
-# day is left out: it may be the label's consequence.
+# One sample an actor and day on which its conduct as a whole was judged: a label of a single item
+# says too little of its author. Of the two streams with recorded inclusion probabilities: appeals
+# and golden items are no samples of anything. Evidence of the label's own day is left out: it may
+# be the label's consequence.
 SAMPLES = """
 select
+    actor_id || ' ' || cast(labelled_at as date) as sample_id,
     actor_id,
-    cast(max(labelled_at) as date) as as_of_date,
+    cast(labelled_at as date) as as_of_date,
     cast(max(label_code = 'violating') as integer) as is_violating,
     1 / max(inclusion_probability) as weight
 from fct_review_decisions
 where
-    stream_code in ('flagged', 'sample')
+    item_id is null
+    and stream_code in ('flagged', 'sample')
     and label_code in ('violating', 'not_violating')
     and inclusion_probability > 0
-group by actor_id
+group by actor_id, cast(labelled_at as date)
 """
 
 EVIDENCE = """
@@ -35,7 +38,7 @@ with samples as ({samples}),
 
 days as (
     select
-        samples.actor_id,
+        samples.sample_id,
         abuse_signals.policy_code,
         abuse_signals.signal_kind_code,
         date_diff('day', abuse_signals.occurred_date, samples.as_of_date) as age_days,
@@ -49,7 +52,7 @@ days as (
 )
 
 select
-    days.actor_id,
+    days.sample_id,
     days.policy_code,
     days.signal_kind_code,
     coalesce(any_value(policies.severity_weight), 1.0) as severity_weight,
@@ -60,7 +63,7 @@ select
 from days
 left join (select * from dim_policies where is_current) as policies
     on days.policy_code = policies.policy_code
-group by days.actor_id, days.policy_code, days.signal_kind_code
+group by days.sample_id, days.policy_code, days.signal_kind_code
 """
 
 
@@ -120,11 +123,11 @@ def read_samples(connection: duckdb.DuckDBPyConnection, lookback_days: int) -> R
         connection: a certified reader.
         lookback_days: evidence older than this carries no risk.
     """
-    labels = connection.execute(f"{SAMPLES} order by actor_id").fetchnumpy()
+    labels = connection.execute(f"{SAMPLES} order by sample_id").fetchnumpy()
     query = EVIDENCE.format(samples=SAMPLES, lookback_days=int(lookback_days))
     evidence = connection.execute(f"{query} order by all").fetchnumpy()
     return as_samples(
-        actors=np.asarray(labels["actor_id"], dtype=str),
+        names=np.asarray(labels["sample_id"], dtype=str),
         is_violating=np.asarray(labels["is_violating"], dtype=float),
         weight=np.asarray(labels["weight"], dtype=float),
         evidence=evidence,
@@ -132,12 +135,12 @@ def read_samples(connection: duckdb.DuckDBPyConnection, lookback_days: int) -> R
 
 
 def as_samples(
-    actors: NDArray[np.str_], is_violating: Floats, weight: Floats, evidence: dict[str, Any]
+    names: NDArray[np.str_], is_violating: Floats, weight: Floats, evidence: dict[str, Any]
 ) -> RiskSamples:
-    """Samples from one row per actor and evidence as `EVIDENCE` gives it."""
+    """Samples from one row per sample and evidence as `EVIDENCE` gives it."""
     weight = weight / weight.mean() if len(weight) else weight
-    index = {actor: number for number, actor in enumerate(actors)}
-    sample = np.array([index[actor] for actor in evidence["actor_id"]], dtype=np.int64)
+    index = {name: number for number, name in enumerate(names)}
+    sample = np.array([index[name] for name in evidence["sample_id"]], dtype=np.int64)
     kinds, kind = np.unique(np.asarray(evidence["signal_kind_code"], str), return_inverse=True)
     pairs = np.array(
         [f"{s} {p}" for s, p in zip(sample, evidence["policy_code"], strict=True)], dtype=str

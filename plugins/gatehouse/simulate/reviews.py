@@ -12,12 +12,13 @@ from gatehouse.simulate.classifier import FLAG_ABOVE
 from gatehouse.simulate.columns import DAY_US, HOUR_US, make_ids
 from gatehouse.simulate.items import Items
 from gatehouse.simulate.policies import CONTENT_POLICIES
-from gatehouse.simulate.population import Population
+from gatehouse.simulate.population import NOBODY, USER, Population
 from gatehouse.simulate.seeds import child
 
 Row = dict[str, Any]
 
 _SAMPLE_SHARE = 0.01
+_ACCOUNTS_A_DAY = 0.008  # share of the accounts whose whole conduct is looked at
 _DAYS_LATE = (0.7, 0.2, 0.1)  # shares of labels given one, two and three days after
 _UNSURE = 0.02
 # Share of labels that are wrong, by reviewer: 0.06 on average, one reviewer far above.
@@ -27,9 +28,9 @@ _ITEMS_A_SHIFT = 12
 
 @dataclass(frozen=True)
 class Task:
-    """An item in review, and what it truly is."""
+    """An item, or an account as a whole, in review, and what it truly is."""
 
-    item_id: str
+    item_id: str | None
     actor: int
     product: int
     policy_code: str
@@ -45,6 +46,8 @@ class Reviews:
         self._people = people
         self._start_us = start_us
         self._seed = seed
+        # Of the campaigns by number, kind after kind: what an account's conduct is judged by.
+        self.policies: tuple[str, ...] = CONTENT_POLICIES
         self._queue: dict[int, list[Task]] = defaultdict(list)
         self._batches: dict[int, int] = defaultdict(int)
 
@@ -69,6 +72,23 @@ class Reviews:
                 )
             )
 
+    def sample_accounts(self, day: int) -> list[Task]:
+        """A day's random sample of accounts: what tells how common abuse is, whoever saw it."""
+        people, rng = self._people, child(self._seed, "account sample", day)
+        drawn = rng.random(len(people.joined)) < _ACCOUNTS_A_DAY
+        here = (people.kind == USER) & (people.joined < day) & (people.left > day)
+        tasks = []
+        for actor in np.flatnonzero(drawn & here).tolist():
+            campaign = int(people.abuse[actor])
+            policy = self.policies[
+                campaign % len(self.policies)
+                if campaign >= 0
+                else int(rng.integers(len(self.policies)))
+            ]
+            violating = campaign != NOBODY
+            tasks.append(Task(None, actor, 0, policy, violating, "sample", _ACCOUNTS_A_DAY))
+        return tasks
+
     def label(self, day: int) -> tuple[list[Row], list[Task]]:
         """A day's labels, and the tasks judged violating; what the truth is stays in the tasks.
 
@@ -77,6 +97,7 @@ class Reviews:
         """
         self._batches.pop(day - 1, None)
         tasks, rng = self._queue.pop(day, []), child(self._seed, "labels", day)
+        tasks += self.sample_accounts(day)
         ids = make_ids("b_", "labels", len(tasks), seed=self._seed, day=day).to_pylist()
         rows, judged = [], []
         for number, (label_id, task) in enumerate(zip(ids, tasks, strict=True)):

@@ -52,6 +52,10 @@ class SafetyTeam:
         self._returns: dict[int, list[tuple[int, float]]] = defaultdict(list)
         self._acted: set[int] = set()
 
+    def judge_by(self, policies: tuple[str, ...]) -> None:
+        """The policies that campaigns break, by their number, kind after kind."""
+        self._reviews.policies = policies
+
     def receive(self, items: Items, day: int) -> None:
         """Take items in for review."""
         self._reviews.receive(items, day)

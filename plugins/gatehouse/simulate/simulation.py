@@ -15,7 +15,7 @@ import pyarrow as pa
 from gatehouse.settings import Settings
 from gatehouse.simulate.accounts import sign_ups
 from gatehouse.simulate.activity import Block, make_block, plan_day
-from gatehouse.simulate.campaigns import Campaign, plant_campaigns
+from gatehouse.simulate.campaigns import KINDS, Campaign, plant_campaigns
 from gatehouse.simulate.columns import Columns, assemble, joined
 from gatehouse.simulate.deliveries import Deliveries
 from gatehouse.simulate.growth import sign_up_count
@@ -54,6 +54,7 @@ class Simulation:
         self._schemas = load_schemas(settings.input_contracts)
         self.deliveries = Deliveries(self.landing, self._schemas, world.seed)
         self.campaigns: list[Campaign] = plant_campaigns(world, days, kinds)
+        world.team.judge_by(tuple(kind.policy_code for kind in KINDS))
         self._truth = Truth(settings.home / "truth")
         self._records = Records(self._truth)
         self._writer = ThreadPoolExecutor(1)

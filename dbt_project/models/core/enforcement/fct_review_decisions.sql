@@ -8,7 +8,9 @@
 }}
 
 {#- Whatever arrives of a label, from whichever source, touches it: it is resolved
-    again from all that was said of it. -#}
+    again from all that was said of it. #}
+-- depends_on: {{ ref("base_review_labels") }}
+
 with
 
 versions as (
