@@ -95,7 +95,7 @@ class Follower:
         begun = {_key(run): run["run_after"] for run in self._client.active_runs()}
         for dag_id, run_id in begun:
             if begun[dag_id, run_id] < _iso(since):
-                self._progress(f"  {dag_id}: going on with the run begun before, {run_id}")
+                self._progress(f"  {dag_id}: waiting for a run begun before, {run_id}")
         moment = min([_iso(since), *begun.values()])
         while True:
             self._require_running()
