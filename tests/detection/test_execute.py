@@ -190,12 +190,36 @@ def test_a_detection_that_fails_records_nothing_and_says_why(
     assert recorded(settings) == []
 
 
-def test_findings_that_share_a_dedup_key_are_an_error(settings: Settings, busy_monday: int) -> None:
+def test_two_actors_with_one_dedup_key_are_an_error(settings: Settings, busy_monday: int) -> None:
     certify(settings, busy_monday)
     doubled = detection(
         SQL.replace("md5(actor_id || cast(day as varchar))", "'same'").replace(">= 2", ">= 1")
     )
-    assert "used twice" in run(settings, doubled).message
+    assert "two actors with one dedup_key" in run(settings, doubled).message
+
+
+def test_an_actor_found_twice_under_one_key_hides_nobody(
+    settings: Settings, busy_monday: int
+) -> None:
+    certify(settings, busy_monday)
+    twice = SQL.replace(
+        "cast(0.5 as double) as score",
+        "cast(case when p.n = 1 then 0.9 else 0.5 end as double) as score",
+    )
+    twice = twice.replace("'p' as product_code", "'p' || p.n as product_code")
+    twice = twice.replace("as day from lake", "as day, unnest([1, 2]) as n from lake")
+    twice = (
+        twice.replace("from (select *", "from (select *")
+        .replace("group by actor_id, day", "group by actor_id, day, p.n")
+        .replace("fct_events)", "fct_events) as p")
+    )
+    twice = twice.replace(">= 2", ">= 1")
+    result = run(settings, detection(twice))
+    assert (result.status, result.found) == ("succeeded", 2)
+    assert recorded(settings, "actor_id, product_code, score") == [
+        ("a", "p1", 0.9),
+        ("b", "p1", 0.9),
+    ]
 
 
 def test_counts_what_reviewers_cannot_take(settings: Settings) -> None:

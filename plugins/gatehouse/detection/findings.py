@@ -67,7 +67,9 @@ def find(connection: duckdb.DuckDBPyConnection, detection: Detection, window: Wi
             code would say something else with more to see.
 
     Returns:
-        One row per finding with `FINDING_COLUMNS`, one per ``dedup_key``.
+        One row per finding with `FINDING_COLUMNS`, one per ``dedup_key``: of several about one
+        actor (it did the same on two products), the one with the highest score. Failing instead
+        would let one actor who does that hide all others.
 
     Raises:
         GatehouseError: the result does not keep the findings contract.
@@ -87,13 +89,24 @@ def find(connection: duckdb.DuckDBPyConnection, detection: Detection, window: Wi
             f"{detection.spec.id} returned a finding without {' or '.join(_NEVER_NULL)}.",
             next_step="filter such rows in its SQL.",
         )
-    doubles = len(keys) - len(keys.unique())
-    if doubles:
-        raise GatehouseError(
-            f"{detection.spec.id} returned {doubles} findings with a dedup_key used twice.",
-            next_step="group by what the dedup_key is made of.",
-        )
+    if len(keys) != len(keys.unique()):
+        found = _best_of_each_key(found, detection)
     return _seen_whole(found, detection, window)
+
+
+def _best_of_each_key(found: pa.Table, detection: Detection) -> pa.Table:
+    actors = found.group_by("dedup_key").aggregate([("actor_id", "count_distinct")])
+    if pc.max(actors["actor_id_count_distinct"]).as_py() > 1:
+        raise GatehouseError(
+            f"{detection.spec.id} returned findings about two actors with one dedup_key.",
+            next_step="make the actor a part of the key: finding_key(['actor_id', ...]).",
+        )
+    order = [("score", "descending"), ("event_count", "descending")]
+    order += [(name, "ascending") for name in FINDING_COLUMNS if name not in dict(order)]
+    ranked = found.sort_by(order)
+    first = ranked.append_column("place", pa.array(range(len(ranked)), pa.int64()))
+    kept = first.group_by("dedup_key").aggregate([("place", "min")])["place_min"]
+    return ranked.take(kept.combine_chunks().sort())
 
 
 def _seen_whole(found: pa.Table, detection: Detection, window: Window) -> pa.Table:

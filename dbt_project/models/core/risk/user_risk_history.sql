@@ -153,7 +153,9 @@ banded as (
     select
         probable.*,
         tiers.tier_code,
-        cast(floor(probable.risk_probability * 20) as integer) as score_band
+        -- A probability rounded to 1 is of the highest band, not above it.
+        least(19, cast(floor(probable.risk_probability * 20) as integer))
+            as score_band
 
     from probable
 
