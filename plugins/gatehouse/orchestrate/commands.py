@@ -30,7 +30,10 @@ def register(app: typer.Typer) -> None:
 def run(
     data: Annotated[
         Path | None,
-        typer.Option(help="Landing folder, also of Airflow's own runs. Default: the home's own."),
+        typer.Option(
+            help="Landing folder, also of Airflow's own runs. Default: that of the Airflow that "
+            "runs, else the home's own."
+        ),
     ] = None,
     simulate: Annotated[
         bool, typer.Option(help="Write simulated logs if there is nothing to load and never was.")

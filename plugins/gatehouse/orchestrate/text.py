@@ -49,10 +49,13 @@ def failure_of(report: PipelineReport) -> GatehouseError:
 def _flow(summary: Summary, landing: Landing | None) -> list[str]:
     certified = sum(summary.certified.values())
     models, builds = _count(summary.models_built, "model"), _count(summary.builds, "build")
+    ever = [f"             ever: {_loaded(summary.loaded_ever)}"]
+    if summary.loaded_ever == summary.loaded:
+        ever = []
     lines = [
         f"  loaded     {_loaded(summary.loaded)}",
-        f"             ever: {_loaded(summary.loaded_ever)}",
         *_others(summary, landing),
+        *ever,
         f"  built      {models}" + (f" in {builds}" if summary.builds else ""),
         f"  certified  {_count(len(summary.certified), 'table')}, {_count(certified, 'row')}",
         f"  held       {len(summary.held) or 'none'}",
