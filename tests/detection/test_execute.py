@@ -167,6 +167,17 @@ def test_an_expired_certificate_holds(settings: Settings, busy_monday: int) -> N
     assert "expired" in run(settings).message
 
 
+def test_a_table_that_covers_less_than_the_driver_holds(
+    settings: Settings, busy_monday: int
+) -> None:
+    certify(settings, busy_monday)
+    certify(settings, busy_monday, table="dim_actors", covered_to=NOW - timedelta(days=1))
+    both = detection(reads=("fct_events", "dim_actors"))
+    result = run(settings, both)
+    assert result.status == "held"
+    assert "dim_actors is behind fct_events" in result.message
+
+
 def test_a_table_never_checked_holds(settings: Settings, busy_monday: int) -> None:
     assert run(settings).message == "fct_events has never been checked"
 

@@ -83,13 +83,24 @@ def _held(table: str, newest: Certificate | None, shown: Certificate | None) -> 
 def hold_reason(detection: Detection, inputs: dict[str, Input]) -> str:
     """Why a detection must not run now; empty if it may.
 
-    An empty table is no all-clear: only where the detection says that it can do without.
+    An empty table is no all-clear: only where the detection says that it can do without. Nor does
+    a table that covers less than the driver: rows would be looked at without what belongs to them,
+    and never again.
     """
     reasons = [inputs[table].held for table in detection.reads if inputs[table].held]
     reasons += [
         f"{table} is empty: nothing to look at, and no all-clear"
         for table in detection.reads
         if inputs[table].is_empty and table not in detection.spec.optional_inputs
+    ]
+    driver = inputs.get(detection.spec.driver)
+    reasons += [
+        f"{table} is behind {detection.spec.driver}: it covers what arrived up to "
+        f"{inputs[table].covered_to:%Y-%m-%d %H:%M} UTC"
+        for table in detection.reads
+        if driver is not None
+        and not inputs[table].is_empty
+        and inputs[table].covered_to < driver.covered_to
     ]
     return "; ".join(reasons)
 
