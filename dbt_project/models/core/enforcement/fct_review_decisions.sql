@@ -7,8 +7,8 @@
     )
 }}
 
-{#- Whatever arrives of a label, from whichever source, touches it: it is resolved
-    again from all that was said of it. #}
+{#- Whatever arrives of a label, from whichever source, touches it: it is
+    resolved again from all that was said of it. #}
 -- depends_on: {{ ref("base_review_labels") }}
 
 with
