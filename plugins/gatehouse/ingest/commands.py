@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gatehouse.cli.output import JsonOption, print_json, print_rows
+from gatehouse.errors import GatehouseError
+
+if TYPE_CHECKING:
+    from gatehouse.settings import Settings
 
 ReasonOption = Annotated[
     str, typer.Option("--reason", help="Why raw content is read; recorded with your name.")
@@ -123,12 +127,28 @@ def files(
     from gatehouse.ingest.quarantine import list_files
     from gatehouse.settings import Settings
 
-    rows = list_files(Settings(), source=source, status=status)
+    settings = Settings()
+    rows = list_files(settings, source=source, status=status)
+    if not rows:
+        _require_source(settings, source)
     if as_json:
         print_json(rows)
         return
     columns = ["source_id", "path", "status_code", *_ROWS, "reason"]
     print_rows("Files", columns, rows, empty="No file was loaded yet. Next: gatehouse ingest")
+
+
+def _require_source(settings: Settings, source: str | None) -> None:
+    """Tell a source without rows from one that is not there."""
+    from gatehouse.ingest.contracts import load_contracts
+    from gatehouse.ingest.mapping import load_mappings
+
+    if source is None:
+        return
+    if source not in load_mappings(settings.sources, load_contracts(settings.input_contracts)):
+        raise GatehouseError(
+            f"There is no source {source}.", next_step="see what there is: gatehouse sources"
+        )
 
 
 @quarantine_app.command("list")
@@ -149,7 +169,10 @@ def list_command(
     from gatehouse.ingest.quarantine import Selection, list_quarantine
     from gatehouse.settings import Settings
 
-    rows = list_quarantine(Settings(), Selection(source=source), samples=samples, reason=reason)
+    settings = Settings()
+    rows = list_quarantine(settings, Selection(source=source), samples=samples, reason=reason)
+    if not rows:
+        _require_source(settings, source)
     if as_json:
         print_json(rows)
         return
