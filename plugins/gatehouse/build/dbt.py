@@ -135,8 +135,9 @@ def _invoke(
             )
         finally:
             _close_connections()
-    if not outcome.success:
-        (folder / "target" / "run_results.json").unlink(missing_ok=True)  # it quotes, too
+    results = folder / "target" / "run_results.json"
+    if not outcome.success and results.is_file():
+        results.unlink()  # it quotes, too
     if outcome.exception is not None:
         raise GatehouseError(
             f"dbt {args[0]} could not run: {outcome.exception}",
