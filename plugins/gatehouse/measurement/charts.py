@@ -16,7 +16,7 @@ _WIDTH = "container"
 
 def _chart(title: str, rows: Rows, mark: Any, encoding: dict[str, Any], **more: Any) -> Chart:
     return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "title": {"text": title, "anchor": "start"},
         "data": {"values": rows},
         "mark": mark,
