@@ -135,9 +135,9 @@ def _invoke(
             )
         finally:
             _close_connections()
-    results = folder / "target" / "run_results.json"
-    if not outcome.success and results.is_file():
-        results.unlink()  # it quotes, too
+    written = folder / "target" / "run_results.json"
+    if not outcome.success and written.is_file():
+        written.unlink()  # it quotes, too
     if outcome.exception is not None:
         raise GatehouseError(
             f"dbt {args[0]} could not run: {outcome.exception}",
