@@ -30,7 +30,15 @@ def test_every_shipped_mapping_binds_to_its_contract(settings: Settings) -> None
         pytest.param("actor_id: who", "actor_id: now()::text", "the row alone", id="clock"),
         pytest.param("actor_id: who", "actor_id: (select 1)", "subquery", id="subquery"),
         pytest.param("actor_id: who", "actor_id: 1) from x --", "expression", id="injection"),
-        pytest.param("actor_id: who", "actor_id: nonsense(who)", "nonsense", id="function"),
+        pytest.param(
+            "actor_id: who", "actor_id: nonsense(who)", "columns.actor_id: .*nonsense", id="call"
+        ),
+        pytest.param(
+            "source: shop",
+            "source: shop\nfilter: {name: x, keep: absent(who)}",
+            "filter.keep: .*absent",
+            id="filter",
+        ),
         pytest.param("type: csv", "type: csv, delimitr: x", "delimitr", id="misspelt-key"),
         pytest.param("type: csv", "type: text", "pattern", id="no-pattern"),
         pytest.param("path: shop", "path: ../shop", "leaves the landing folder", id="path"),

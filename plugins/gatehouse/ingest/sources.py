@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gatehouse.errors import GatehouseError
 from gatehouse.ingest.batch import BatchFile, Source, judge, prepare_session, register_batch
 from gatehouse.ingest.contracts import load_contracts
+from gatehouse.ingest.fields import fields_sql
 from gatehouse.ingest.layout import Layout
 from gatehouse.ingest.mapping import SourceMapping, load_mappings
 from gatehouse.settings import Settings
@@ -52,10 +53,32 @@ def _bind(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
     try:
         judge(connection, source, layout)
     except duckdb.Error as error:
+        where, why = _refused(connection, source, layout, error)
         raise GatehouseError(
-            f"sources/{source.id}.yml: {str(error).splitlines()[0]}.",
+            f"sources/{source.id}.yml: {where}{why}.",
             next_step="mend the expression and run: gatehouse sources",
         ) from error
+
+
+def _refused(
+    connection: duckdb.DuckDBPyConnection, source: Source, layout: Layout, error: duckdb.Error
+) -> tuple[str, str]:
+    """Which key of the mapping holds the expression that cannot be bound, and the reason."""
+    import duckdb
+
+    fields = fields_sql(source.mapping, source.contract, layout)
+    keys = dict(source.mapping.expressions(source.contract))
+    expressions = {f"columns.{name}": expression.expr for name, expression in keys.items()}
+    if source.mapping.filter is not None:
+        expressions["filter.keep"] = source.mapping.filter.keep
+    if source.mapping.version is not None:
+        expressions["version"] = source.mapping.version
+    for key, expression in expressions.items():
+        try:
+            connection.execute(f"describe select ({expression}) from ({fields})")
+        except duckdb.Error as own:
+            return f"{key}: ", str(own).splitlines()[0]
+    return "", str(error).splitlines()[0]
 
 
 def _row(mapping: SourceMapping) -> dict[str, Any]:
