@@ -127,7 +127,7 @@ def _show_risk(row: Mapping[str, Any]) -> None:
     typer.echo(
         f"Risk {row['risk_probability']:.3f} ({row['tier_code']}), as of {row['as_of_at']}, "
         f"from {row['signal_count']:,} signals on {row['evidence_days']} days, "
-        f"model {row['model_version']}"
+        f"confidence {row['risk_confidence']:.2f}, model {row['model_version']}"
     )
     for reason in row["top_reasons"] or []:
         typer.echo(f"  - {printable(reason)}")

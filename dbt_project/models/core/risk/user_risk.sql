@@ -15,14 +15,9 @@
 
 with
 
-evidence as (
+faded as (
 
-    select
-        *,
-        max(occurred_date) over (partition by actor_id) as as_of_date,
-        max(occurred_at) over (partition by actor_id) as as_of_at
-
-    from {{ ref("int_risk__evidence") }}
+    select * from {{ ref("int_risk__faded") }}
 
 ),
 
@@ -30,7 +25,8 @@ actors as (
 
     select
         actor_id,
-        actor_type
+        actor_type,
+        cast(created_at as date) as created_date
 
     from {{ ref("dim_actors") }}
 
@@ -65,31 +61,6 @@ model as (
     where
         intercept.parameter_code = 'intercept'
         and gain.parameter_code = 'gain'
-
-),
-
-aged as (
-
-    select
-        *,
-        {{ days_between("occurred_date", "as_of_date") }} as age_days
-
-    from evidence
-
-),
-
-faded as (
-
-    select
-        *,
-        cast(
-            {{ fade("evidence", "age_days", "half_life_days") }}
-            as decimal(18, 9)
-        ) as faded_evidence
-
-    from aged
-
-    where age_days <= lasting_days
 
 ),
 
@@ -191,7 +162,9 @@ totals as (
         actor_id,
         cast(sum(signal_count) as bigint) as signal_count,
         count(distinct occurred_date) as evidence_days,
-        max(as_of_at) as as_of_at
+        max(as_of_at) as as_of_at,
+        max(as_of_date) as as_of_date,
+        min(first_evidence_date) as first_evidence_date
 
     from faded
 
@@ -234,6 +207,20 @@ final as (
         coalesce(actors.actor_type, 'user') as actor_type,
         probable.risk_probability,
         probable.risk_log_odds,
+        -- Where sign-up is not stated, the first evidence stands for it.
+        round(
+            1 - {{ var("risk_confidence_days") }} / cast(
+                {{ var("risk_confidence_days") }} + {{
+                    days_between(
+                        "coalesce(least(actors.created_date, "
+                        "totals.first_evidence_date), "
+                        "totals.first_evidence_date)",
+                        "totals.as_of_date",
+                    )
+                }} as double
+            ),
+            6
+        ) as risk_confidence,
         tiers.tier_code,
         probable.policy_scores,
         reasons.top_reasons,
