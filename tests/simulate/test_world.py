@@ -146,6 +146,16 @@ def test_team_is_late_and_sometimes_wrong(town: Query) -> None:
     assert overturned > 0  # type: ignore[operator]
 
 
+def test_two_people_judge_each_account_that_is_looked_at_as_a_whole(town: Query) -> None:
+    [(accounts, most, fewest)] = town(
+        "select count(*), max(readers), min(readers) from (select count(distinct reviewer_id)"
+        " as readers from (select distinct label_id, actor_id, labelled_at::date as day,"
+        " reviewer_id from review_labels where item_id is null) group by actor_id, day)"
+    )
+    assert accounts > 20  # type: ignore[operator]
+    assert (most, fewest) == (2, 2)
+
+
 def test_overturned_suspension_lets_the_actor_back(town: Query) -> None:
     rows = town(
         "select actor_id from actors where status_code = 'active' and actor_id in (select actor_id"

@@ -33,9 +33,9 @@ def review_budgets(session: Session) -> dict[str, int]:
         )
     )
     return {
-        detection_id: int(parameters["review_budget"])
-        for detection_id, parameters in runs.tuples()
-        if "review_budget" in parameters
+        row.detection_id: int(row.parameters["review_budget"])
+        for row in runs
+        if "review_budget" in row.parameters
     }
 
 

@@ -21,7 +21,7 @@ from gatehouse.measurement.calibration import (
     expected_calibration_error,
     reliability,
 )
-from gatehouse.measurement.risk_fit import RiskModel, fit, log_odds
+from gatehouse.measurement.risk_fit import RiskModel, fit, label_error, log_odds
 from gatehouse.measurement.risk_samples import SAMPLES, Floats, RiskSamples, read_samples
 from gatehouse.settings import Settings
 
@@ -38,7 +38,8 @@ class RiskFit:
         before: present parameters.
         after: fitted parameters.
         labels: labelled actors.
-        violating: of them, violating.
+        violating: of them, violating by most of their reviewers.
+        label_error: how often a reviewer errs.
         kinds: labelled actors with evidence, by kind of signal.
         figures: by figure, its value for the present and for the fitted weights, on held-out
             actors; None where there was too little to say.
@@ -50,6 +51,7 @@ class RiskFit:
     after: RiskModel
     labels: int
     violating: int
+    label_error: float
     kinds: dict[str, int]
     figures: dict[str, tuple[float | None, float | None]]
     labelled_to: date
@@ -60,6 +62,7 @@ class RiskFit:
             "version": self.version,
             "labels": self.labels,
             "violating": self.violating,
+            "label_error": self.label_error,
             "labelled_to": self.labelled_to,
             "parameters": self.rows(),
             "held_out": {name: list(pair) for name, pair in self.figures.items()},
@@ -101,10 +104,12 @@ def fit_risk(settings: Settings) -> RiskFit:
         actors = _actors(connection)
     finally:
         connection.close()
-    after = fit(samples, before)
+    error = label_error(samples)
+    after = fit(samples, before, error)
     held_out = np.array([_bucket(actor) == 0 for actor in actors])
-    test = samples.part(held_out)
-    trained = fit(samples.part(~held_out), before)
+    # What a figure is held against has to be right: where reviewers differ it may not be.
+    test = samples.part(held_out & samples.is_agreed)
+    trained = fit(samples.part(~held_out), before, error)
     spoken = np.unique(np.column_stack((samples.sample, samples.kind)), axis=0)[:, 1]
     counts = np.bincount(spoken, minlength=len(samples.kinds))
     return RiskFit(
@@ -113,6 +118,7 @@ def fit_risk(settings: Settings) -> RiskFit:
         after=after,
         labels=len(samples),
         violating=int(samples.is_violating.sum()),
+        label_error=round(error, 4),
         kinds=dict(zip(samples.kinds, map(int, counts), strict=True)),
         figures=_figures(test, before, trained),
         labelled_to=row[0] if row else date.min,
@@ -219,6 +225,7 @@ def _card(found: RiskFit) -> str:
         version=found.version,
         labels=found.labels,
         violating=found.violating,
+        error=found.label_error,
         labelled_to=found.labelled_to,
         parameters=parameters,
         figures=figures,
@@ -253,13 +260,16 @@ towards the version before.
 
 {labels} labelled account-days, {violating} of them violating, labels up to {labelled_to}. Evidence
 of the day of a label is left out: it may be the label's consequence. Absent labels count as
-nothing.
+nothing. A reviewer errs in {error:.1%} of judgements, by how often two judged one account
+differently; the likelihood reckons with it.
 
 | parameter | before | after | labelled actors with it |
 | --- | ---: | ---: | ---: |
 {parameters}
 
 ## How well, on a fifth of the actors that the fit did not see
+
+Of those whose reviewers agreed.
 
 | figure | before | after |
 | --- | ---: | ---: |
@@ -274,7 +284,8 @@ Against ground truth, other seeds and later time: `make measure NAME=calibration
   how common abuse is among such actors, and no clearance.
 - Protected traits, country, plan and age are no inputs; calibration by country, plan and age is
   measured.
-- Labels err: a bias of reviewers is learned with the rest.
+- Labels err: chance errors are reckoned with, a bias that all reviewers share is learned with the
+  rest.
 - Shipped weights are fitted on simulated traffic. Fit them on your own labels before you act on
   tiers.
 """

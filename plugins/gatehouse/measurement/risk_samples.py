@@ -22,7 +22,8 @@ select
     actor_id || ' ' || cast(labelled_at as date) as sample_id,
     actor_id,
     cast(labelled_at as date) as as_of_date,
-    cast(max(label_code = 'violating') as integer) as is_violating,
+    count(*) as label_count,
+    count(*) filter (where label_code = 'violating') as violating_count,
     1 / max(inclusion_probability) as weight
 from fct_review_decisions
 where
@@ -72,7 +73,8 @@ class RiskSamples:
     """Samples, and their evidence by policy and kind of signal.
 
     Attributes:
-        is_violating: (samples,) 1 or 0.
+        label_count: (samples,) how many reviewers judged.
+        violating_count: (samples,) how many of them said violating.
         weight: (samples,) inverse inclusion probability, mean 1.
         sample: (entries,) index of the sample an entry is about.
         group: (entries,) index of the entry's sample and policy together.
@@ -83,7 +85,8 @@ class RiskSamples:
         kinds: names of the kinds of signal.
     """
 
-    is_violating: Floats
+    label_count: Floats
+    violating_count: Floats
     weight: Floats
     sample: NDArray[np.int64]
     group: NDArray[np.int64]
@@ -94,7 +97,18 @@ class RiskSamples:
     kinds: tuple[str, ...]
 
     def __len__(self) -> int:
-        return len(self.is_violating)
+        return len(self.label_count)
+
+    @property
+    def is_violating(self) -> Floats:
+        """(samples,) 1 where most reviewers said so, else 0."""
+        return (2 * self.violating_count > self.label_count).astype(float)
+
+    @property
+    def is_agreed(self) -> NDArray[np.bool_]:
+        """(samples,) whether all who judged said the same."""
+        none, everybody = self.violating_count == 0, self.violating_count == self.label_count
+        return np.asarray(none | everybody)
 
     def part(self, chosen: NDArray[np.bool_]) -> RiskSamples:
         """The samples where ``chosen`` (samples,) is true, with their evidence."""
@@ -104,7 +118,8 @@ class RiskSamples:
         group_number = np.cumsum(groups) - 1
         weight = self.weight[chosen]
         return RiskSamples(
-            is_violating=self.is_violating[chosen],
+            label_count=self.label_count[chosen],
+            violating_count=self.violating_count[chosen],
             weight=weight / weight.mean(),
             sample=number[self.sample[keep]],
             group=group_number[self.group[keep]],
@@ -128,14 +143,19 @@ def read_samples(connection: duckdb.DuckDBPyConnection, lookback_days: int) -> R
     evidence = connection.execute(f"{query} order by all").fetchnumpy()
     return as_samples(
         names=np.asarray(labels["sample_id"], dtype=str),
-        is_violating=np.asarray(labels["is_violating"], dtype=float),
+        label_count=np.asarray(labels["label_count"], dtype=float),
+        violating_count=np.asarray(labels["violating_count"], dtype=float),
         weight=np.asarray(labels["weight"], dtype=float),
         evidence=evidence,
     )
 
 
 def as_samples(
-    names: NDArray[np.str_], is_violating: Floats, weight: Floats, evidence: dict[str, Any]
+    names: NDArray[np.str_],
+    label_count: Floats,
+    violating_count: Floats,
+    weight: Floats,
+    evidence: dict[str, Any],
 ) -> RiskSamples:
     """Samples from one row per sample and evidence as `EVIDENCE` gives it."""
     weight = weight / weight.mean() if len(weight) else weight
@@ -148,7 +168,8 @@ def as_samples(
     _, first, group = np.unique(pairs, return_index=True, return_inverse=True)
     severity = np.asarray(evidence["severity_weight"], dtype=float)
     return RiskSamples(
-        is_violating=is_violating,
+        label_count=label_count,
+        violating_count=violating_count,
         weight=weight,
         sample=sample,
         group=group,

@@ -97,15 +97,24 @@ class Reviews:
         """
         self._batches.pop(day - 1, None)
         tasks, rng = self._queue.pop(day, []), child(self._seed, "labels", day)
-        tasks += self.sample_accounts(day)
+        accounts = self.sample_accounts(day)
+        # Two people read each account, so that one can tell how often they err.
+        once, twice = len(tasks), len(tasks) + len(accounts)
+        tasks = [*tasks, *accounts, *accounts]
         ids = make_ids("b_", "labels", len(tasks), seed=self._seed, day=day).to_pylist()
-        rows, judged = [], []
+        rows: list[Row] = []
+        judged: list[Task] = []
+        convicted: set[int] = set()
         for number, (label_id, task) in enumerate(zip(ids, tasks, strict=True)):
-            reviewer = number // _ITEMS_A_SHIFT % len(_WRONG)
+            shift = (number - len(accounts) if number >= twice else number) // _ITEMS_A_SHIFT
+            reviewer = (shift + (number >= twice)) % len(_WRONG)
             right, unsure = rng.random() >= _WRONG[reviewer], rng.random() < _UNSURE
             says_violating = task.violating == bool(right)
             if says_violating and not unsure:
-                judged.append(task)
+                if number < once or task.actor in convicted:
+                    judged.append(task)
+                elif number < twice:
+                    convicted.add(task.actor)
             code = "violating" if says_violating else "not_violating"
             rows.append(
                 {
