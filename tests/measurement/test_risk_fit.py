@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from gatehouse.errors import GatehouseError
 from gatehouse.measurement.risk_fit import RiskModel, _loss, fit, label_error, log_odds
-from gatehouse.measurement.risk_samples import RiskSamples, as_samples
+from gatehouse.measurement.risk_samples import RiskSamples, as_samples, join_samples
 
 TRUE = RiskModel(-3.0, 5.0, {"strong": 1.5, "weak": 0.2, "noise": 0.0})
 PRIOR = RiskModel(-5.0, 5.0, {"strong": 0.8, "weak": 0.8, "noise": 0.8, "unseen": 0.7})
@@ -31,11 +31,11 @@ def made(
     evidence = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     actors = np.array([f"{actor:05d}" for actor in range(count)])
     ones = np.ones(count)
-    blank = as_samples(actors, ones, np.zeros(count), ones, evidence)
+    blank = as_samples(actors, actors, ones, np.zeros(count), ones, evidence)
     violating = rng.random(count) < expit(log_odds(model, blank))
     wrong = rng.random((readings, count)) < error
     said = (violating ^ wrong).sum(axis=0).astype(float)
-    return as_samples(actors, readings * ones, said, ones, evidence)
+    return as_samples(actors, actors, readings * ones, said, ones, evidence)
 
 
 def test_finds_the_weights_behind_the_labels() -> None:
@@ -102,3 +102,13 @@ def test_a_part_is_what_those_samples_are_alone() -> None:
     np.testing.assert_allclose(
         log_odds(TRUE, samples)[chosen], log_odds(TRUE, samples.part(chosen))
     )
+
+
+def test_joined_samples_are_scored_as_each_alone() -> None:
+    one, two = made(100, 10), made(50, 11)
+    few = two.part(np.arange(50) < 3)
+    joined = join_samples([one, few])
+    np.testing.assert_allclose(
+        log_odds(TRUE, joined), np.concatenate([log_odds(TRUE, one), log_odds(TRUE, few)])
+    )
+    assert len(joined) == 103

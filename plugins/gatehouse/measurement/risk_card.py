@@ -22,7 +22,7 @@ from gatehouse.measurement.calibration import (
     reliability,
 )
 from gatehouse.measurement.risk_fit import RiskModel, fit, label_error, log_odds
-from gatehouse.measurement.risk_samples import SAMPLES, Floats, RiskSamples, read_samples
+from gatehouse.measurement.risk_samples import Floats, RiskSamples, read_samples
 from gatehouse.settings import Settings
 
 # A fifth of the actors, by their hash: the same ones whenever it is fitted again.
@@ -94,19 +94,32 @@ def fit_risk(settings: Settings) -> RiskFit:
     Raises:
         GatehouseError: nothing is certified, or there are too few labels.
     """
-    version, before = read_weights(settings)
     connection = open_certified(settings)
     try:
         samples = read_samples(connection, lookback_days(settings))
         row = connection.execute(
             "select cast(max(labelled_at) as date) from fct_review_decisions"
         ).fetchone()
-        actors = _actors(connection)
     finally:
         connection.close()
+    return fit_samples(settings, samples, row[0] if row else date.min)
+
+
+def fit_samples(settings: Settings, samples: RiskSamples, labelled_to: date) -> RiskFit:
+    """Fit the weights of the risk score on samples.
+
+    Args:
+        settings: whose present weights are the prior.
+        samples: labelled actors.
+        labelled_to: day of the newest label.
+
+    Raises:
+        GatehouseError: there are too few labels.
+    """
+    version, before = read_weights(settings)
     error = label_error(samples)
     after = fit(samples, before, error)
-    held_out = np.array([_bucket(actor) == 0 for actor in actors])
+    held_out = np.array([_bucket(str(actor)) == 0 for actor in samples.actor])
     # What a figure is held against has to be right: where reviewers differ it may not be.
     test = samples.part(held_out & samples.is_agreed)
     trained = fit(samples.part(~held_out), before, error)
@@ -121,13 +134,8 @@ def fit_risk(settings: Settings) -> RiskFit:
         label_error=round(error, 4),
         kinds=dict(zip(samples.kinds, map(int, counts), strict=True)),
         figures=_figures(test, before, trained),
-        labelled_to=row[0] if row else date.min,
+        labelled_to=labelled_to,
     )
-
-
-def _actors(connection: Any) -> list[str]:
-    rows = connection.execute(f"select actor_id from ({SAMPLES}) order by sample_id").fetchall()
-    return [str(actor) for (actor,) in rows]
 
 
 def _bucket(actor: str) -> int:

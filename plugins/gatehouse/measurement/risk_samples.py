@@ -73,6 +73,7 @@ class RiskSamples:
     """Samples, and their evidence by policy and kind of signal.
 
     Attributes:
+        actor: (samples,) who it is about.
         label_count: (samples,) how many reviewers judged.
         violating_count: (samples,) how many of them said violating.
         weight: (samples,) inverse inclusion probability, mean 1.
@@ -85,6 +86,7 @@ class RiskSamples:
         kinds: names of the kinds of signal.
     """
 
+    actor: NDArray[np.str_]
     label_count: Floats
     violating_count: Floats
     weight: Floats
@@ -118,6 +120,7 @@ class RiskSamples:
         group_number = np.cumsum(groups) - 1
         weight = self.weight[chosen]
         return RiskSamples(
+            actor=self.actor[chosen],
             label_count=self.label_count[chosen],
             violating_count=self.violating_count[chosen],
             weight=weight / weight.mean(),
@@ -143,6 +146,7 @@ def read_samples(connection: duckdb.DuckDBPyConnection, lookback_days: int) -> R
     evidence = connection.execute(f"{query} order by all").fetchnumpy()
     return as_samples(
         names=np.asarray(labels["sample_id"], dtype=str),
+        actor=np.asarray(labels["actor_id"], dtype=str),
         label_count=np.asarray(labels["label_count"], dtype=float),
         violating_count=np.asarray(labels["violating_count"], dtype=float),
         weight=np.asarray(labels["weight"], dtype=float),
@@ -152,6 +156,7 @@ def read_samples(connection: duckdb.DuckDBPyConnection, lookback_days: int) -> R
 
 def as_samples(
     names: NDArray[np.str_],
+    actor: NDArray[np.str_],
     label_count: Floats,
     violating_count: Floats,
     weight: Floats,
@@ -168,6 +173,7 @@ def as_samples(
     _, first, group = np.unique(pairs, return_index=True, return_inverse=True)
     severity = np.asarray(evidence["severity_weight"], dtype=float)
     return RiskSamples(
+        actor=actor,
         label_count=label_count,
         violating_count=violating_count,
         weight=weight,
@@ -178,4 +184,26 @@ def as_samples(
         group_sample=sample[first],
         group_severity=severity[first],
         kinds=tuple(map(str, kinds)),
+    )
+
+
+def join_samples(parts: list[RiskSamples]) -> RiskSamples:
+    """The samples of several populations that share no actors, as one."""
+    kinds = sorted({kind for part in parts for kind in part.kinds})
+    at = [np.array([kinds.index(kind) for kind in part.kinds], dtype=np.int64) for part in parts]
+    samples = np.cumsum([0, *(len(part) for part in parts)])
+    groups = np.cumsum([0, *(len(part.group_sample) for part in parts)])
+    numbered = [*zip(parts, at, samples, groups, strict=False)]
+    return RiskSamples(
+        actor=np.concatenate([part.actor for part in parts]),
+        label_count=np.concatenate([part.label_count for part in parts]),
+        violating_count=np.concatenate([part.violating_count for part in parts]),
+        weight=np.concatenate([part.weight for part in parts]),
+        sample=np.concatenate([part.sample + first for part, _, first, _ in numbered]),
+        group=np.concatenate([part.group + first for part, _, _, first in numbered]),
+        kind=np.concatenate([own[part.kind] for part, own, _, _ in numbered]),
+        amount=np.concatenate([part.amount for part in parts]),
+        group_sample=np.concatenate([part.group_sample + first for part, _, first, _ in numbered]),
+        group_severity=np.concatenate([part.group_severity for part in parts]),
+        kinds=tuple(kinds),
     )
