@@ -12,6 +12,7 @@ import math
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -129,7 +130,7 @@ class Measurement:
     @property
     def command(self) -> str:
         """What makes this measurement again."""
-        settings = " ".join(f"{key}={value}" for key, value in self.settings.items())
+        settings = " ".join(f"{key}={shlex.quote(value)}" for key, value in self.settings.items())
         return f"make measure NAME={self.name} {settings}".strip()
 
     def finish(self) -> NoReturn:
