@@ -18,7 +18,7 @@ from gatehouse.simulate.seeds import child
 Row = dict[str, Any]
 
 _SAMPLE_SHARE = 0.01
-_ACCOUNTS_A_DAY = 0.008  # share of the accounts whose whole conduct is looked at
+_ACCOUNTS_A_DAY = 0.02  # share of the accounts whose whole conduct is looked at
 _DAYS_LATE = (0.7, 0.2, 0.1)  # shares of labels given one, two and three days after
 _UNSURE = 0.02
 # Share of labels that are wrong, by reviewer: 0.06 on average, one reviewer far above.
