@@ -81,6 +81,26 @@ records as (
 
 ),
 
+-- The posterior of a Beta prior: how often the reporter is right.
+believed as (
+
+    select
+        record_key,
+        judged_count
+        + {{ var("credibility_prior_right") }}
+        + {{ var("credibility_prior_wrong") }} as belief_count,
+        cast(
+            right_count + {{ var("credibility_prior_right") }} as double
+        ) / (
+            judged_count
+            + {{ var("credibility_prior_right") }}
+            + {{ var("credibility_prior_wrong") }}
+        ) as credibility
+
+    from records
+
+),
+
 final as (
 
     select
@@ -93,25 +113,25 @@ final as (
         reports.product_code,
         reports.policy_code,
         reports.severity,
+        round(believed.credibility, 6) as reporter_credibility,
         round(
-            cast(
-                records.right_count + {{ var("credibility_prior_right") }}
-                as double
-            )
-            / (
-                records.judged_count
-                + {{ var("credibility_prior_right") }}
-                + {{ var("credibility_prior_wrong") }}
+            greatest(
+                0,
+                believed.credibility
+                - {{ var("credibility_deviations") }} * sqrt(
+                    believed.credibility * (1 - believed.credibility)
+                    / (believed.belief_count + 1)
+                )
             ),
             6
-        ) as reporter_credibility,
+        ) as proven_credibility,
         reports.reported_date,
         reports.reported_at,
         reports.ingested_at
 
     from reports
 
-    inner join records on reports.record_key = records.record_key
+    inner join believed on reports.record_key = believed.record_key
 
 )
 

@@ -1,7 +1,7 @@
-{#- Only what reporters have proved counts: a reporter without a record has the
-    prior's credibility and no weight here, so that a brigade of fresh accounts,
-    however many, is no evidence against its target. Of the others, a hundred in
-    a day never weigh more than the word of the most credible of them. -#}
+{#- Only what reporters have proved counts: a reporter without a record, or with
+    one or two right reports, has no weight here, so that a brigade of such
+    accounts, however many, is no evidence against its target. Of the others, a
+    hundred in a day never weigh more than the most credible of them. -#}
 {%- set prior = (
     var("credibility_prior_right")
     / (var("credibility_prior_right") + var("credibility_prior_wrong"))
@@ -34,7 +34,7 @@ weighed as (
         *,
         -- Severity 1 is a shrug, 5 is an alarm.
         cast(
-            (reporter_credibility - {{ prior }}) / (1 - {{ prior }})
+            (proven_credibility - {{ prior }}) / (1 - {{ prior }})
             * (severity - 1) / 4
             as decimal(9, 6)
         ) as weight
