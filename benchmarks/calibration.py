@@ -76,8 +76,8 @@ from abuse_signals where occurred_at < $day group by all
 
 def main() -> None:
     """Run the measurement."""
-    seeds = seeds_of("201-210")
-    asked = {"SEEDS": setting("SEEDS", "201-210"), "ACTORS": str(ACTORS), "DAYS": str(DAYS)}
+    seeds = seeds_of("101-120")
+    asked = {"SEEDS": setting("SEEDS", "101-120"), "ACTORS": str(ACTORS), "DAYS": str(DAYS)}
     measurement = Measurement("calibration", "User risk taken at its word", asked)
     _, model = read_weights(Settings())
     unknown = float(expit(model.intercept))
@@ -148,7 +148,7 @@ def _part(
 
 _KINDS = (
     *("classifier_score", "user_report", "tor_ip", "vpn_ip", "datacenter_ip", "blocklist_ip"),
-    *("disposable_email", "volume_spike", "velocity_spike", "login_failures"),
+    *("disposable_email", "new_account", "volume_spike", "velocity_spike", "login_failures"),
     *("payment_failures", "chargeback", "finding"),
 )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date
 
 from _worlds import World, each_world, seeds_of
-from gatehouse.measurement.risk_card import fit_samples, lookback_days, write_fit
+from gatehouse.measurement.risk_card import fit_samples, read_fading, write_fit
 from gatehouse.measurement.risk_samples import RiskSamples, join_samples, read_samples
 from gatehouse.settings import Settings
 
@@ -27,7 +27,7 @@ def main() -> None:
 def _read(world: World) -> tuple[RiskSamples, date]:
     tables = world.tables()
     try:
-        samples = read_samples(tables, lookback_days(world.settings))
+        samples = read_samples(tables, read_fading(world.settings))
         row = tables.execute("select max(labelled_at)::date from fct_review_decisions").fetchone()
     finally:
         tables.close()

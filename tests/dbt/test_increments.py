@@ -22,6 +22,7 @@ SIGNAL_KINDS = {
     "disposable_email",
     "finding",
     "login_failures",
+    "new_account",
     "payment_failures",
     "tor_ip",
     "user_report",

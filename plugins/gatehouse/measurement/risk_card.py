@@ -22,7 +22,7 @@ from gatehouse.measurement.calibration import (
     reliability,
 )
 from gatehouse.measurement.risk_fit import RiskModel, fit, label_error, log_odds
-from gatehouse.measurement.risk_samples import Floats, RiskSamples, read_samples
+from gatehouse.measurement.risk_samples import Fading, Floats, RiskSamples, read_samples
 from gatehouse.settings import Settings
 
 # A fifth of the actors, by their hash: the same ones whenever it is fitted again.
@@ -96,7 +96,7 @@ def fit_risk(settings: Settings) -> RiskFit:
     """
     connection = open_certified(settings)
     try:
-        samples = read_samples(connection, lookback_days(settings))
+        samples = read_samples(connection, read_fading(settings))
         row = connection.execute(
             "select cast(max(labelled_at) as date) from fct_review_decisions"
         ).fetchone()
@@ -198,10 +198,17 @@ def read_weights(settings: Settings) -> tuple[int, RiskModel]:
     return versions.pop(), RiskModel(intercept, gain, values)
 
 
-def lookback_days(settings: Settings) -> int:
-    """Evidence older than this carries no risk, days."""
+def read_fading(settings: Settings) -> Fading:
+    """How evidence grows old, from the dbt project."""
     project = yaml.safe_load((settings.dbt_project / "dbt_project.yml").read_text("utf-8"))
-    return int(project["vars"]["risk_lookback_days"])
+    path = settings.dbt_project / "seeds" / "signal_kinds.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        half_lives = {
+            row["signal_kind_code"]: int(row["half_life_days"])
+            for row in csv.DictReader(file)
+            if row["half_life_days"]
+        }
+    return Fading(int(project["vars"]["risk_lookback_days"]), half_lives)
 
 
 def write_fit(settings: Settings, found: RiskFit) -> list[Path]:
@@ -260,9 +267,9 @@ nothing by itself, and nothing irreversible may rest on it alone.
     evidence = Σ over kinds of signal of weight * what is left of each day's signals
 
 A day's signals of a kind saturate, 1 - exp(-Σ score), and fade by the half-life of their policy
-(`dim_policies`). Fitted by maximum likelihood on reviewers' decisive labels of whole accounts, one
-per account and day, each weighted by its inverse inclusion probability, with a ridge penalty
-towards the version before.
+(`dim_policies`), or of their kind where it has one (`signal_kinds`). Fitted by maximum likelihood
+on reviewers' decisive labels of whole accounts, one sample per account and day, each weighted by
+its inverse inclusion probability, with a ridge penalty towards the version before.
 
 ## From what
 
@@ -290,8 +297,8 @@ Against ground truth, other seeds and later time: `make measure NAME=calibration
 
 - Anything that makes no signal. An actor without evidence has the intercept's probability, which is
   how common abuse is among such actors, and no clearance.
-- Protected traits, country, plan and age are no inputs; calibration by country, plan and age is
-  measured.
+- Protected traits, country and plan are no inputs; how new the account is, is one. Calibration by
+  country, plan and age of the account is measured.
 - Labels err: chance errors are reckoned with, a bias that all reviewers share is learned with the
   rest.
 - Shipped weights are fitted on simulated traffic. Fit them on your own labels before you act on

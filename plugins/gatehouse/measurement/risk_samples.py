@@ -59,9 +59,13 @@ select
     coalesce(any_value(policies.severity_weight), 1.0) as severity_weight,
     sum(
         (1 - exp(-total_score))
-        * pow(2, -age_days / coalesce(policies.half_life_days, 30))
+        * pow(2, -age_days / coalesce(kinds.half_life_days, policies.half_life_days, 30))
     ) as amount
 from days
+left join (
+    select unnest($kinds) as signal_kind_code, unnest($half_lives) as half_life_days
+) as kinds
+    on days.signal_kind_code = kinds.signal_kind_code
 left join (select * from dim_policies where is_current) as policies
     on days.policy_code = policies.policy_code
 group by days.sample_id, days.policy_code, days.signal_kind_code
@@ -134,16 +138,28 @@ class RiskSamples:
         )
 
 
-def read_samples(connection: duckdb.DuckDBPyConnection, lookback_days: int) -> RiskSamples:
+@dataclass(frozen=True)
+class Fading:
+    """How evidence grows old.
+
+    Attributes:
+        lookback_days: evidence older than this carries no risk.
+        half_lives: days, of the kinds of signal that do not fade as their policy does.
+    """
+
+    lookback_days: int
+    half_lives: dict[str, int]
+
+
+def read_samples(connection: duckdb.DuckDBPyConnection, fading: Fading) -> RiskSamples:
     """Labelled actors of the certified tables, with what was known before their label.
 
     Args:
         connection: a certified reader.
-        lookback_days: evidence older than this carries no risk.
+        fading: how evidence grows old.
     """
     labels = connection.execute(f"{SAMPLES} order by sample_id").fetchnumpy()
-    query = EVIDENCE.format(samples=SAMPLES, lookback_days=int(lookback_days))
-    evidence = connection.execute(f"{query} order by all").fetchnumpy()
+    evidence = read_evidence(connection, fading, SAMPLES)
     return as_samples(
         names=np.asarray(labels["sample_id"], dtype=str),
         actor=np.asarray(labels["actor_id"], dtype=str),
@@ -152,6 +168,15 @@ def read_samples(connection: duckdb.DuckDBPyConnection, lookback_days: int) -> R
         weight=np.asarray(labels["weight"], dtype=float),
         evidence=evidence,
     )
+
+
+def read_evidence(
+    connection: duckdb.DuckDBPyConnection, fading: Fading, samples: str
+) -> dict[str, Any]:
+    """The columns of `EVIDENCE` for samples, a query of ``sample_id, actor_id, as_of_date``."""
+    query = EVIDENCE.format(samples=samples, lookback_days=int(fading.lookback_days))
+    half_lives = {"kinds": [*fading.half_lives], "half_lives": [*fading.half_lives.values()]}
+    return connection.execute(f"{query} order by all", half_lives).fetchnumpy()
 
 
 def as_samples(

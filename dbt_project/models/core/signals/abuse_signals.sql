@@ -20,7 +20,8 @@ with
 signals as (
 
     {% for part in [
-        "classifier", "reports", "addresses", "email_domains", "activity", "accounts", "findings"
+        "classifier", "reports", "addresses", "email_domains", "new_accounts", "activity",
+        "accounts", "findings"
     ] %}
 
         select

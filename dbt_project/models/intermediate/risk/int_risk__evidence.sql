@@ -32,6 +32,12 @@ weights as (
 
 ),
 
+kinds as (
+
+    select * from {{ ref("signal_kinds") }}
+
+),
+
 by_day as (
 
     select
@@ -58,7 +64,9 @@ weighed as (
         coalesce(policies.policy_name, by_day.policy_code) as policy_name,
         -- A policy that nobody described weighs like a middling one.
         coalesce(policies.severity_weight, 1.0) as severity_weight,
-        coalesce(policies.half_life_days, 30) as half_life_days,
+        coalesce(kinds.half_life_days, policies.half_life_days, 30)
+            as half_life_days,
+        coalesce(kinds.is_circumstance, false) as is_circumstance,
         gain.parameter_value as gain,
         round(
             coalesce(weights.parameter_value, 0)
@@ -69,6 +77,8 @@ weighed as (
     from by_day
 
     left join policies on by_day.policy_code = policies.policy_code
+
+    left join kinds on by_day.signal_kind_code = kinds.signal_kind_code
 
     left join weights on by_day.signal_kind_code = weights.parameter_code
 
@@ -90,6 +100,7 @@ final as (
         evidence,
         severity_weight,
         half_life_days,
+        is_circumstance,
         -- Until it moves the log-odds by less than 0.02, and never longer than
         -- the lookback: what comes after is noise that would cost a row a day.
         cast(

@@ -4,8 +4,12 @@ evidence as (
 
     select
         *,
-        max(occurred_date) over (partition by actor_id) as as_of_date,
-        max(occurred_at) over (partition by actor_id) as as_of_at,
+        max(occurred_date) filter (where not is_circumstance)
+            over (partition by actor_id)
+            as as_of_date,
+        max(occurred_at) filter (where not is_circumstance)
+            over (partition by actor_id)
+            as as_of_at,
         min(occurred_date) over (partition by actor_id) as first_evidence_date
 
     from {{ ref("int_risk__evidence") }}
@@ -45,7 +49,7 @@ final as (
 
     from aged
 
-    where age_days <= lasting_days
+    where age_days between 0 and lasting_days
 
 )
 

@@ -162,6 +162,19 @@ actor_version_days as (
 
     union all
 
+    -- Where sign-up is stated anew, the day stated before is touched too.
+    select
+        actors.actor_id,
+        cast(actors.created_at as date) as occurred_date
+
+    from actors
+
+    inner join arrived_actors on actors.actor_id = arrived_actors.actor_id
+
+    where actors.created_at is not null
+
+    union all
+
     select
         actors.actor_id,
         cast(actors.updated_at as date) as occurred_date
