@@ -192,7 +192,35 @@ def _reports_and_labels(rng: random.Random) -> list[Row]:
         if number % 8 == 0:  # another system that knows the same label says otherwise
             other = {**label, "label_code": "unsure", "reviewer_id": "r2"}
             rows.append(Row("review_labels", other, source="elsewhere"))
-    return rows
+    return rows + _proven_reporter(rng)
+
+
+def _proven_reporter(rng: random.Random) -> list[Row]:
+    """Somebody whose reports were right often enough to be evidence, and one more report."""
+    rows: list[Row] = []
+    for number in range(15):
+        at = START + timedelta(hours=number)
+        is_last = number == 14
+        report = {
+            "report_id": f"proven-{number}",
+            "reported_at": START + timedelta(days=6) if is_last else at,
+            "reporter_actor_id": "proven",
+            "reported_actor_id": ACTORS[1] if is_last else "offender",
+            "product_code": "chat_assistant",
+            "policy_code": POLICIES[0],
+            "severity": 5,
+        }
+        rows += _versions(rng, Row("user_reports", report), 0.2, severity=4)
+    label = {
+        "label_id": "offence",
+        "labelled_at": START + timedelta(days=2),
+        "actor_id": "offender",
+        "policy_code": POLICIES[0],
+        "label_code": "violating",
+        "reviewer_id": "r",
+        "stream_code": "flagged",
+    }
+    return [*rows, Row("review_labels", label)]
 
 
 def _lists(rng: random.Random) -> list[Row]:
