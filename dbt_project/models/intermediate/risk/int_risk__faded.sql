@@ -4,10 +4,11 @@ evidence as (
 
     select
         *,
-        max(occurred_date) filter (where not is_circumstance)
+        -- As a case: not every engine has a filter over a window.
+        max(case when not is_circumstance then occurred_date end)
             over (partition by actor_id)
             as as_of_date,
-        max(occurred_at) filter (where not is_circumstance)
+        max(case when not is_circumstance then occurred_at end)
             over (partition by actor_id)
             as as_of_at,
         min(occurred_date) over (partition by actor_id) as first_evidence_date
