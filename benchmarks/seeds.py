@@ -16,6 +16,7 @@ import numpy as np
 from _harness import Measurement, setting
 from _worlds import ACTORS, DAYS, World, each_world, seeds_of
 from gatehouse.detection.compiled import load_detections
+from gatehouse.detection.spec import DetectionSpec
 from gatehouse.settings import Settings
 
 # Kind of campaign: the detections that are for it. Where accounts are taken over, the accounts are
@@ -37,6 +38,7 @@ _FOR = {
     "stolen_cards": ("card_testing", "chargebacks_on_new_accounts"),
 }
 _BOOTSTRAPS = 2_000
+_SPECS: list[DetectionSpec] = []
 
 # A finding counts for the phase in whose days its last event lies.
 _FINDINGS = """
@@ -50,9 +52,11 @@ with ranked as (
     from fct_findings
 )
 
-select detection_id, actor_id, cast(last_event_at as date) as found_date
+select ranked.detection_id, ranked.actor_id, cast(ranked.last_event_at as date) as found_date
 from ranked
-where place <= $budgets[detection_id]
+inner join (select unnest($detections) as detection_id, unnest($budgets) as budget) as budgets
+    on ranked.detection_id = budgets.detection_id
+where ranked.place <= budgets.budget
 """
 _ACTORS = """
 select campaign_id, kind, actor_id, phase, phase_start_at, phase_end_at
@@ -96,7 +100,7 @@ def main() -> None:
         by = {way: [each[way] for each in mine] for way in ("detections", "signal", "risk")}
         detections = by["detections"]
         delays = [each.days for each in detections if each.days is not None]
-        rows[_mode(kind)].append(
+        rows["live" if mine[0]["mode"] == "live" else "shadow"].append(
             (
                 kind,
                 len(mine),
@@ -139,12 +143,13 @@ def main() -> None:
     measurement.finish()
 
 
-def _look(world: World) -> dict[str, dict[str, Found]]:
+def _look(world: World) -> dict[str, dict[str, Any]]:
     """By kind of campaign and way of looking, what was found."""
     tables = world.tables()
-    specs = [each.spec for each in load_detections(Settings())]
-    budgets = {spec.id: spec.review_budget for spec in specs}
-    findings = tables.execute(_FINDINGS, {"budgets": budgets}).fetchall()
+    modes, budgets = _shipped(world.settings)
+    findings = tables.execute(
+        _FINDINGS, {"detections": [*budgets], "budgets": [*budgets.values()]}
+    ).fetchall()
     abusive = {
         row[0]
         for row in tables.execute(
@@ -174,7 +179,7 @@ def _look(world: World) -> dict[str, dict[str, Found]]:
     for kind in _FOR:
         if not actors[kind]:
             continue
-        mine = _detections(kind)
+        mine = _detections(kind, modes)
         days: dict[str, list[Any]] = defaultdict(list)
         for detection, actor, day in findings:
             if detection in mine:
@@ -182,6 +187,7 @@ def _look(world: World) -> dict[str, dict[str, Found]]:
         effort = len(days)
         options = [_of_list(actors[kind], ranked[:effort], abusive) for ranked in signals.values()]
         result[kind] = {
+            "mode": min(modes[name] for name in mine),
             "detections": _of_days(actors[kind], days, abusive),
             "signal": max(options, key=lambda each: sum(each.hit.values())),
             "risk": _of_list(actors[kind], risk[:effort], abusive),
@@ -189,19 +195,20 @@ def _look(world: World) -> dict[str, dict[str, Found]]:
     return result
 
 
-def _detections(kind: str) -> set[str]:
+def _shipped(settings: Settings) -> tuple[dict[str, str], dict[str, int]]:
+    """Mode and review budget of every detection, by its id."""
+    if not _SPECS:  # dbt compiles them all: once is enough
+        _SPECS.extend(each.spec for each in load_detections(settings))
+    return {s.id: s.mode for s in _SPECS}, {s.id: s.review_budget for s in _SPECS}
+
+
+def _detections(kind: str, modes: dict[str, str]) -> set[str]:
     """The live detections for a kind of campaign; those in shadow where none is live."""
-    modes = {each.spec.id: each.spec.mode for each in load_detections(Settings())}
     unknown = set(_FOR[kind]) - modes.keys()
     if unknown:
         raise SystemExit(f"no detection is called {', '.join(sorted(unknown))}")
     live = {name for name in _FOR[kind] if modes[name] == "live"}
     return live or set(_FOR[kind])
-
-
-def _mode(kind: str) -> str:
-    modes = {each.spec.id: each.spec.mode for each in load_detections(Settings())}
-    return min(modes[name] for name in _detections(kind))
 
 
 def _ranked(tables: Any, query: str, parameters: list[Any] | None = None) -> list[str]:
