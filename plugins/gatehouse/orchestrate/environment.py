@@ -85,7 +85,9 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         **{k: v for k, v in os.environ.items() if not _foreign(k)},
         **_gatehouse(settings),
         "AIRFLOW_HOME": str(home.folder),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.database}",
+        # SQLite's own five seconds are too few where scheduler and tasks write on a busy machine:
+        # a command of Airflow's then ended in "database is locked".
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.database}?timeout=60",
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt_secret"],
         "AIRFLOW__API__SECRET_KEY": keys["api_secret"],
         "AIRFLOW__CORE__FERNET_KEY": keys["fernet_key"],
