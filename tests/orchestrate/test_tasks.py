@@ -9,12 +9,20 @@ import pytest
 
 from gatehouse.build.report import Interval
 from gatehouse.errors import GatehouseError
-from gatehouse.orchestrate.tasks import _interval, _run_type, ingest, require_all_certified
+from gatehouse.orchestrate.tasks import (
+    _interval,
+    _run_type,
+    build,
+    ingest,
+    require_all_certified,
+)
 
 
 @dataclass
 class _Run:
     run_type: str
+    dag_id: str = "build_core"
+    run_id: str = "a run"
 
 
 DAY = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
@@ -63,6 +71,18 @@ def test_a_scheduled_load_waits_for_the_landing_folder(
         ingest({}, _context("scheduled"))
     with pytest.raises(GatehouseError, match="no landing folder"):
         ingest({}, _context("manual"))
+
+
+def test_a_scheduled_build_of_an_empty_home_has_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    monkeypatch.setenv("GATEHOUSE_HOME", str(tmp_path))
+    with pytest.raises(AirflowSkipException, match="Nothing has been ingested yet"):
+        build({}, _context("scheduled"))
+    # Who asks for a build is told by the gate that there is nothing to check.
+    assert build({}, _context("manual"))["models"] == 0
 
 
 def test_a_held_table_is_a_failure_that_no_retry_mends() -> None:

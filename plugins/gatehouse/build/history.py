@@ -13,6 +13,13 @@ from gatehouse.store import open_store
 from gatehouse.store.models import BuildNode, BuildRun
 
 
+def is_anything_built(settings: Settings) -> bool:
+    """Whether any build ever came to its end."""
+    query = sa.select(BuildRun.build_id).where(BuildRun.snapshot_id.is_not(None)).limit(1)
+    with open_store(settings)() as session:
+        return session.scalar(query) is not None
+
+
 def list_builds(settings: Settings, limit: int) -> list[dict[str, Any]]:
     """The newest builds, newest first, with how many models each ran."""
     count = (

@@ -70,15 +70,17 @@ def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
 
     Raises:
         GatehouseError: a model failed.
-        AirflowSkipException: the run was started by news that an earlier run already built.
+        AirflowSkipException: the run was started by news that an earlier run already built, or
+            by the clock before anything was ever loaded.
     """
     from airflow.sdk.exceptions import AirflowSkipException
 
     from gatehouse.build import run_build
+    from gatehouse.build.history import is_anything_built
 
-    run, run_type = context["dag_run"], _run_type(context)
+    run, run_type, settings = context["dag_run"], _run_type(context), Settings()
     report = run_build(
-        Settings(),
+        settings,
         interval=_interval(params, context, run_type),
         select=params.get("select") or None,
         full_refresh=bool(params.get("full_refresh")),
@@ -89,6 +91,9 @@ def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
     report.raise_for_failure()
     if report.nothing_new and run_type in ("asset_triggered", "backfill"):
         raise AirflowSkipException("No row was ingested in this interval.")
+    if report.nothing_new and run_type == "scheduled" and not is_anything_built(settings):
+        # Airflow makes the run of last midnight when it starts in the hours after it.
+        raise AirflowSkipException("Nothing has been ingested yet.")
     return _plain(
         {
             "build_id": None if report.nothing_new else report.build_id,
