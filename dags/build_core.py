@@ -38,7 +38,13 @@ def _text(title: str, description: str, **schema: Any) -> Param:
 
 @dag(
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 0 * * *", timezone="UTC", interval=timedelta(days=1)),
+        # Not at once where Airflow starts in the hours after midnight, which is its default.
+        timetable=CronTriggerTimetable(
+            "0 0 * * *",
+            timezone="UTC",
+            interval=timedelta(days=1),
+            run_immediately=timedelta(0),
+        ),
         assets=RAW | FINDINGS,
     ),
     catchup=False,
