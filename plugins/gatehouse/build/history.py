@@ -20,6 +20,15 @@ def is_anything_built(settings: Settings) -> bool:
         return session.scalar(query) is not None
 
 
+def was_built_by(settings: Settings, airflow_run_id: str) -> bool:
+    """Whether an earlier attempt of this Airflow run came to the end of its build."""
+    query = sa.select(BuildRun.build_id).where(
+        BuildRun.airflow_run_id == airflow_run_id, BuildRun.snapshot_id.is_not(None)
+    )
+    with open_store(settings)() as session:
+        return session.scalar(query.limit(1)) is not None
+
+
 def list_builds(settings: Settings, limit: int) -> list[dict[str, Any]]:
     """The newest builds, newest first, with how many models each ran."""
     count = (

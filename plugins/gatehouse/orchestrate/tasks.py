@@ -76,7 +76,7 @@ def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
     from airflow.sdk.exceptions import AirflowSkipException
 
     from gatehouse.build import run_build
-    from gatehouse.build.history import is_anything_built
+    from gatehouse.build.history import is_anything_built, was_built_by
 
     run, run_type, settings = context["dag_run"], _run_type(context), Settings()
     report = run_build(
@@ -89,7 +89,9 @@ def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
         progress=log.info,
     )
     report.raise_for_failure()
-    if report.nothing_new and run_type in ("asset_triggered", "backfill"):
+    # Killed between the end of the build and its own: what it built waits for the gate.
+    waits = report.nothing_new and was_built_by(settings, run.run_id)
+    if report.nothing_new and not waits and run_type in ("asset_triggered", "backfill"):
         raise AirflowSkipException("No row was ingested in this interval.")
     if report.nothing_new and run_type == "scheduled" and not is_anything_built(settings):
         # Airflow makes the run of last midnight when it starts in the hours after it.
