@@ -50,7 +50,7 @@ def run(
     from gatehouse.orchestrate.pipeline import run_pipeline
     from gatehouse.orchestrate.text import failure_of, lines_of
 
-    _interrupt_on_terminate()
+    _interrupt_on_signal()
     try:
         report = run_pipeline(
             Settings(),
@@ -126,11 +126,23 @@ def airflow(context: typer.Context) -> None:
     raise typer.Exit(done.returncode)
 
 
-def _interrupt_on_terminate() -> None:
-    """Clean up after a polite kill as after Ctrl-C."""
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C or a polite kill.
+
+    Of a plain KeyboardInterrupt that passed through `exec` of a text, as an import of dataclasses
+    does it, `python -m` dies by SIGINT at its end although it was caught: the exit code is lost.
+    """
+
+
+def _interrupt_on_signal() -> None:
+    """Clean up after a polite kill as after Ctrl-C, and end with the code of an interrupt."""
     import signal
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    def interrupt(_number: int, _frame: object) -> None:
+        raise _Interrupted
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
 
 
 def _login(settings: Settings) -> str:
