@@ -24,6 +24,8 @@ from gatehouse.settings import Settings
 
 T = TypeVar("T")
 ACTORS, DAYS = int(setting("ACTORS", "2000")), int(setting("DAYS", "16"))
+# Seeds that nobody looks at while rules and weights are made.
+HELD_OUT = "101-120"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,12 @@ def each_world(seeds: list[int], measure: Callable[[World], T]) -> Iterator[T]:
                 yield result
 
 
-def seeds_of(default: str) -> list[int]:
+def asked_worlds(default: str = HELD_OUT) -> dict[str, str]:
+    """The settings that say which worlds, as a measurement names them."""
+    return {"SEEDS": setting("SEEDS", default), "ACTORS": str(ACTORS), "DAYS": str(DAYS)}
+
+
+def seeds_of(default: str = HELD_OUT) -> list[int]:
     """The setting SEEDS: numbers and ranges, e.g. ``101-120`` or ``7 8 9``."""
     seeds: list[int] = []
     for part in setting("SEEDS", default).replace(",", " ").split():

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from _harness import Measurement, setting
-from _worlds import ACTORS, DAYS, World, each_world, seeds_of
+from _harness import Measurement
+from _worlds import DAYS, World, asked_worlds, each_world, seeds_of
 from gatehouse.measurement.calibration import (
     average_precision,
     expected_calibration_error,
@@ -76,9 +76,8 @@ from abuse_signals where occurred_at < $day group by all
 
 def main() -> None:
     """Run the measurement."""
-    seeds = seeds_of("101-120")
-    asked = {"SEEDS": setting("SEEDS", "101-120"), "ACTORS": str(ACTORS), "DAYS": str(DAYS)}
-    measurement = Measurement("calibration", "User risk taken at its word", asked)
+    seeds = seeds_of()
+    measurement = Measurement("calibration", "User risk taken at its word", asked_worlds())
     _, model = read_weights(Settings())
     unknown = float(expit(model.intercept))
     parts = [each for world in each_world(seeds, lambda w: _read(w, unknown)) for each in world]

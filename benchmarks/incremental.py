@@ -21,8 +21,6 @@ from gatehouse.lake import Lake
 from gatehouse.lake.sql import identifier
 from gatehouse.settings import Settings
 
-_RELATIVE = 1e-9
-
 
 def main() -> None:
     """Run the measurement."""

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from _harness import Measurement, setting
-from _worlds import ACTORS, DAYS, World, each_world, seeds_of
+from _harness import Measurement
+from _worlds import World, asked_worlds, each_world, seeds_of
 from gatehouse.detection.compiled import load_detections
 from gatehouse.detection.spec import DetectionSpec
 from gatehouse.settings import Settings
@@ -86,10 +86,8 @@ class Found:
 
 def main() -> None:
     """Run the measurement."""
-    default = "101-120"
-    asked = {"SEEDS": setting("SEEDS", default), "ACTORS": str(ACTORS), "DAYS": str(DAYS)}
-    measurement = Measurement("seeds", "Planted campaigns, found and missed", asked)
-    worlds = [*each_world(seeds_of(default), _look)]
+    measurement = Measurement("seeds", "Planted campaigns, found and missed", asked_worlds())
+    worlds = [*each_world(seeds_of(), _look)]
     measurement.figure("worlds", len(worlds))
     rows: dict[str, list[Any]] = {"live": [], "shadow": []}
     baseline_rows = []

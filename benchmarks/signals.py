@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from _harness import PROJECT, Measurement, setting
-from _worlds import ACTORS, DAYS, World, each_world, seeds_of
+from _harness import PROJECT, Measurement
+from _worlds import World, asked_worlds, each_world, seeds_of
 from gatehouse.measurement.calibration import wilson
 
 # Whoever takes part in abuse, from when on, and in what. Owners of taken accounts count: what
@@ -87,10 +87,8 @@ class Seen:
 
 def main() -> None:
     """Run the measurement."""
-    default = "101-120"
-    asked = {"SEEDS": setting("SEEDS", default), "ACTORS": str(ACTORS), "DAYS": str(DAYS)}
-    measurement = Measurement("signals", "What each kind of signal is worth", asked)
-    worlds = [*each_world(seeds_of(default), _look)]
+    measurement = Measurement("signals", "What each kind of signal is worth", asked_worlds())
+    worlds = [*each_world(seeds_of(), _look)]
     actors, abusive = sum(w.actors for w in worlds), sum(w.abusive for w in worlds)
     days = sum(w.actor_days for w in worlds)
     measurement.figure("worlds", len(worlds))

@@ -16,6 +16,10 @@ from gatehouse.orchestrate.tasks import (
     ingest,
     require_all_certified,
 )
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import BuildRun
+from tests.store.factories import build_run
 
 
 @dataclass
@@ -34,6 +38,10 @@ def _context(run_type: str) -> dict[str, Any]:
         "data_interval_start": DAY[0],
         "data_interval_end": DAY[1],
     }
+
+
+def _built(build_id: str, airflow_run_id: str) -> BuildRun:
+    return build_run(build_id, status="succeeded", snapshot_id=1, airflow_run_id=airflow_run_id)
 
 
 def _asked(run_type: str, **params: Any) -> Interval | None:
@@ -83,6 +91,21 @@ def test_a_scheduled_build_of_an_empty_home_has_nothing_to_do(
         build({}, _context("scheduled"))
     # Who asks for a build is told by the gate that there is nothing to check.
     assert build({}, _context("manual"))["models"] == 0
+
+
+def test_what_a_killed_attempt_had_built_still_goes_to_the_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    monkeypatch.setenv("GATEHOUSE_HOME", str(tmp_path))
+    with open_store(Settings()).begin() as session:
+        session.add(_built("first try", "another run"))
+    with pytest.raises(AirflowSkipException, match="No row was ingested"):
+        build({}, _context("asset_triggered"))
+    with open_store(Settings()).begin() as session:
+        session.add(_built("second try", "a run"))
+    assert build({}, _context("asset_triggered"))["build_id"] is None
 
 
 def test_a_held_table_is_a_failure_that_no_retry_mends() -> None:

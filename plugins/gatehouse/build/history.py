@@ -13,18 +13,11 @@ from gatehouse.store import open_store
 from gatehouse.store.models import BuildNode, BuildRun
 
 
-def is_anything_built(settings: Settings) -> bool:
-    """Whether any build ever came to its end."""
-    query = sa.select(BuildRun.build_id).where(BuildRun.snapshot_id.is_not(None)).limit(1)
-    with open_store(settings)() as session:
-        return session.scalar(query) is not None
-
-
-def was_built_by(settings: Settings, airflow_run_id: str) -> bool:
-    """Whether an earlier attempt of this Airflow run came to the end of its build."""
-    query = sa.select(BuildRun.build_id).where(
-        BuildRun.airflow_run_id == airflow_run_id, BuildRun.snapshot_id.is_not(None)
-    )
+def has_built(settings: Settings, airflow_run_id: str | None = None) -> bool:
+    """Whether a build came to its end: any, or one that this Airflow run started."""
+    query = sa.select(BuildRun.build_id).where(BuildRun.snapshot_id.is_not(None))
+    if airflow_run_id is not None:
+        query = query.where(BuildRun.airflow_run_id == airflow_run_id)
     with open_store(settings)() as session:
         return session.scalar(query.limit(1)) is not None
 

@@ -76,7 +76,7 @@ def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
     from airflow.sdk.exceptions import AirflowSkipException
 
     from gatehouse.build import run_build
-    from gatehouse.build.history import is_anything_built, was_built_by
+    from gatehouse.build.history import has_built
 
     run, run_type, settings = context["dag_run"], _run_type(context), Settings()
     report = run_build(
@@ -90,11 +90,10 @@ def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
     )
     report.raise_for_failure()
     # Killed between the end of the build and its own: what it built waits for the gate.
-    waits = report.nothing_new and was_built_by(settings, run.run_id)
+    waits = report.nothing_new and has_built(settings, run.run_id)
     if report.nothing_new and not waits and run_type in ("asset_triggered", "backfill"):
         raise AirflowSkipException("No row was ingested in this interval.")
-    if report.nothing_new and run_type == "scheduled" and not is_anything_built(settings):
-        # Airflow makes the run of last midnight when it starts in the hours after it.
+    if report.nothing_new and run_type == "scheduled" and not has_built(settings):
         raise AirflowSkipException("Nothing has been ingested yet.")
     return _plain(
         {

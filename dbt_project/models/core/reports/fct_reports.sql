@@ -60,13 +60,16 @@ time_line as (
 
 ),
 
--- Only what was known before the report counts: no look into the future.
+-- Only what was known before the report counts, on top of the prior: no look into the future.
 records as (
 
     select
         record_key,
-        coalesce(sum(right_count) over earlier, 0) as right_count,
-        coalesce(sum(judged_count) over earlier, 0) as judged_count
+        coalesce(sum(right_count) over earlier, 0)
+        + {{ var("credibility_prior_right") }} as right_count,
+        coalesce(sum(judged_count) over earlier, 0)
+        + {{ var("credibility_prior_right") }}
+        + {{ var("credibility_prior_wrong") }} as belief_count
 
     from time_line
 
@@ -81,21 +84,13 @@ records as (
 
 ),
 
--- The posterior of a Beta prior: how often the reporter is right.
+-- The mean of the Beta posterior: how often the reporter is right.
 believed as (
 
     select
         record_key,
-        judged_count
-        + {{ var("credibility_prior_right") }}
-        + {{ var("credibility_prior_wrong") }} as belief_count,
-        cast(
-            right_count + {{ var("credibility_prior_right") }} as double
-        ) / (
-            judged_count
-            + {{ var("credibility_prior_right") }}
-            + {{ var("credibility_prior_wrong") }}
-        ) as credibility
+        belief_count,
+        cast(right_count as double) / belief_count as credibility
 
     from records
 
