@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ import pytest
 from gatehouse.settings import Settings
 from tests.conftest import PROJECT
 from tests.dbt.project import Project
-from tests.dbt.rows import Row
+from tests.dbt.rows import EPOCH, Row
 from tests.dbt.world import MARKER, make_world
 
 # Every kind but those of lists that the world does not have.
 SIGNAL_KINDS = {
+    "blocklist_ip",
     "chargeback",
     "classifier_score",
     "datacenter_ip",
@@ -91,6 +93,49 @@ def test_increments_in_any_order_equal_one_full_build(seed: int, new_project: Ne
     for load in (second, first, third, second):
         stepwise.build(load, load)
     assert differing(stepwise.hashes(), expected) == []
+
+
+@pytest.mark.slow
+def test_who_joins_or_leaves_an_address_changes_what_its_listing_says(
+    new_project: NewProject,
+) -> None:
+    listed = {
+        "list_id": "blocked",
+        "list_date": date(2025, 3, 1),
+        "entry_type": "cidr",
+        "entry": "10.0.0.0/24",
+        "category_code": "blocklist",
+        "score": 0.6,
+    }
+    joined, left = _visit("a", "10.0.0.1"), _visit("b", "10.0.0.2")
+    leaving = _visit("c", "10.0.0.2")
+    project = new_project("shared")
+    project.build(0, project.load([Row("reputation", listed), joined, left, leaving]))
+    assert _blocked(project) == {"a": 0.6, "b": 0.3, "c": 0.3}
+
+    gone = leaving.corrected(EPOCH + timedelta(days=1), ip_address="10.7.0.1")
+    load = project.load([gone, _visit("d", "10.0.0.1")])
+    project.build(load, load)
+    assert _blocked(project) == {"a": 0.3, "b": 0.6, "d": 0.3}
+
+
+def _visit(actor_id: str, ip_address: str) -> Row:
+    values = {
+        "event_id": f"visit of {actor_id}",
+        "occurred_at": datetime(2025, 3, 2, 12),  # noqa: DTZ001
+        "actor_id": actor_id,
+        "actor_type": "user",
+        "product_code": "chat_assistant",
+        "event_type": "request",
+        "outcome_code": "ok",
+        "ip_address": ip_address,
+    }
+    return Row("events", values)
+
+
+def _blocked(project: Project) -> dict[object, object]:
+    kind = "signal_kind_code = 'blocklist_ip'"
+    return dict(project.rows(f"select actor_id, score from lake.core.abuse_signals where {kind}"))
 
 
 def differing(found: dict[str, str], expected: dict[str, str]) -> list[str]:

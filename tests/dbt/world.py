@@ -229,6 +229,7 @@ def _lists(rng: random.Random) -> list[Row]:
         for list_id, category, entry_type, entries in (
             ("tor", "tor", "ip", ["10.0.0.0", "10.0.1.1", "2001:db8::1"]),
             ("clouds", "datacenter", "cidr", ["10.0.2.0/24", "10.0.0.0/15", "2001:db8::/32"]),
+            ("blocked", "blocklist", "cidr", ["10.0.3.0/24", "10.0.4.0/24", "10.0.0.0/16"]),
             ("mail", "disposable_email", "email_domain", ["throwaway.test", "other.test"]),
         ):
             for entry in rng.sample(entries, 2):

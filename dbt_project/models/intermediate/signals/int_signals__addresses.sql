@@ -30,6 +30,24 @@ uses as (
 
 ),
 
+-- All actors, touched or not: how many share an address on a day.
+sharing as (
+
+    select
+        attribute_value as ip_address,
+        count(*) as actor_count,
+        activity_date
+
+    from {{ ref("int_activity__attribute_days") }}
+
+    where
+        attribute_type = 'ip'
+        and {{ near_touched_days("activity_date", touched, "occurred_date") }}
+
+    group by attribute_value, activity_date
+
+),
+
 entries as (
 
     select * from {{ ref("dim_reputation") }}
@@ -142,6 +160,34 @@ hits as (
 
 ),
 
+-- A blocklist speaks of somebody who uses the address: one of those who do. A
+-- carrier's or a university's condemns nobody. The other lists say what kind of
+-- network it is, which holds for everyone on it.
+weighed as (
+
+    select
+        hits.actor_id,
+        hits.ip_address,
+        hits.activity_date,
+        hits.category_code,
+        hits.last_seen_at,
+        case
+            when hits.category_code <> 'blocklist' then hits.score
+            when
+                sharing.actor_count <= {{ var("blocklist_maximum_actors") }}
+                then hits.score / sharing.actor_count
+            else 0
+        end as score
+
+    from hits
+
+    inner join sharing
+        on
+            hits.ip_address = sharing.ip_address
+            and hits.activity_date = sharing.activity_date
+
+),
+
 final as (
 
     select
@@ -161,9 +207,11 @@ final as (
 
         max(last_seen_at) as occurred_at
 
-    from hits
+    from weighed
 
-    where category_code in ('tor', 'vpn', 'datacenter', 'blocklist')
+    where
+        category_code in ('tor', 'vpn', 'datacenter', 'blocklist')
+        and score > 0
 
     group by actor_id, category_code, activity_date
 

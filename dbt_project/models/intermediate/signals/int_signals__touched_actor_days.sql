@@ -219,6 +219,10 @@ final as (
 
     union
 
+    select * from {{ ref("int_signals__touched_neighbours") }}
+
+    union
+
     select * from score_days
 
     union
