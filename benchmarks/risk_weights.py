@@ -17,7 +17,7 @@ from gatehouse.settings import Settings
 
 def main() -> None:
     """Fit and write."""
-    parts = [*each_world(seeds_of("1-8"), _read)]
+    parts = [*each_world(seeds_of("1-10"), _read)]
     newest = max(day for _, day in parts)
     found = fit_samples(Settings(), join_samples([samples for samples, _ in parts]), newest)
     for path in write_fit(Settings(), found):

@@ -10,7 +10,10 @@ import typer
 from gatehouse.cli.output import JsonOption, print_json, print_rows
 
 risk_app = typer.Typer(
-    name="risk", help="The weights behind user_risk.", no_args_is_help=True, rich_markup_mode=None
+    name="risk",
+    help="What user_risk rests on: weights and baselines.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -22,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 @risk_app.callback()
 def _risk() -> None:
-    """The weights behind user_risk."""
+    """What user_risk rests on: weights and baselines."""
 
 
 @risk_app.command("fit")
@@ -62,6 +65,51 @@ def fit_command(
         "Next: git diff, then gatehouse build --full-refresh"
         if paths
         else "Next: gatehouse risk fit --write"
+    )
+
+
+@risk_app.command("baselines")
+def baselines_command(
+    days: Annotated[int, typer.Option(min=1, help="Last days of history to look at.")] = 28,
+    share: Annotated[
+        float, typer.Option(help="Share of active actor-days that may lie beyond.")
+    ] = 0.001,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write what is proposed into the project.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Propose what counts as rare activity on each product, from certified history.
+
+    The signals volume_spike and velocity_spike measure an actor against its own past and against
+    this. Accounts that were acted on or stand in a high tier are left out of it. With --write it
+    goes into seeds/products.csv: review it in git, then gatehouse build --full-refresh.
+    """
+    from gatehouse.measurement.baselines import propose_baselines, write_baselines
+    from gatehouse.settings import Settings
+
+    settings = Settings()
+    proposals = propose_baselines(settings, days=days, share=share)
+    written = [str(write_baselines(settings, proposals))] if write else []
+    rows = [each.as_dict() for each in proposals]
+    if as_json:
+        print_json({"baselines": rows, "written": written})
+        return
+    print_rows(
+        f"Rare: beyond all but {share:.2%} of active actor-days of {days} days",
+        [*rows[0]],
+        rows,
+        empty="",
+    )
+    for path in written:
+        typer.echo(f"written: {path}")
+    unknown = [each.product for each in proposals if each.day[0] is None]
+    if unknown:
+        typer.echo(f"Not in seeds/products.csv, add a row first: {', '.join(unknown)}")
+    typer.echo(
+        "Next: git diff, then gatehouse build --full-refresh"
+        if written
+        else "No proposal: too few actor-days. Next: gatehouse risk baselines --write"
     )
 
 
