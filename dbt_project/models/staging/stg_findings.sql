@@ -19,6 +19,7 @@ final as (
         severity_code,
         policy_code,
         abuse_type_code,
+        coalesce(subject_code, 'offender') as subject_code,
         actor_type,
         product_code,
         dedup_key,

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 # Thresholds that hold where a product has none of its own.
 DEFAULT_THRESHOLDS = "default"
@@ -38,6 +38,8 @@ class DetectionSpec(BaseModel):
         atlas_technique: MITRE ATLAS technique, where one fits.
         severity: of a true finding.
         actor_type: kind of actor it finds.
+        subject: whether that actor did it (``offender``) or it was done to it (``victim``): that
+            raises nobody's risk and ends nobody's account.
         driver: core table whose new rows decide which windows are looked at again.
         time_column: event time of the driver.
         window_days: days that the logic sees together, the day of ``last_event_at`` being the
@@ -65,6 +67,7 @@ class DetectionSpec(BaseModel):
     atlas_technique: str | None = Field(default=None, pattern=r"^AML\.T\d{4}(\.\d{3})?$")
     severity: Literal["low", "medium", "high", "critical"]
     actor_type: str
+    subject: Literal["offender", "victim"] = "offender"
     driver: str
     time_column: str
     window_days: int = Field(ge=1, le=90)
@@ -95,6 +98,12 @@ class DetectionSpec(BaseModel):
             if not all(math.isfinite(number) and number >= 0 for number in numbers.values()):
                 raise ValueError(f"{product}: a threshold is a number from 0 up")
         return thresholds
+
+    @model_validator(mode="after")
+    def _spare_victims(self) -> DetectionSpec:
+        if self.subject == "victim" and self.proposed_action in ("suspend", "terminate"):
+            raise ValueError(f"no {self.proposed_action} of an account that is the victim")
+        return self
 
     @field_validator("false_positives", "known_gaps", "runbook")
     @classmethod

@@ -127,6 +127,7 @@ class Checks:
             rules += self._readable(name, column, types[name])
         for column in self.columns.values():
             rules += _contract_rules(column)
+        rules += self._not_ahead()
         for name in self.identity:
             rules.append(
                 Rule(name, "is part of the identity", f"{identifier('v_' + name)} is null")
@@ -152,6 +153,15 @@ class Checks:
         if loss := _loss(column, kind, result, value):
             rules.append(Rule(name, f"does not fit {column.type} without loss", loss))
         return rules
+
+    def _not_ahead(self) -> list[Rule]:
+        """A record that is ahead of the clock would be everybody's newest for years."""
+        column = self.columns.get(self.contract.time_column)
+        if column is None or not column.is_time:
+            return []
+        latest = "(now() at time zone 'UTC') + interval 1 day"
+        ahead = f"{identifier('v_' + column.name)} > {latest}"
+        return [Rule(column.name, "lies more than a day in the future", ahead)]
 
     def _clock_changes(self, name: str) -> list[Rule]:
         local, zone = identifier("l_" + name), literal(self.mapping.timezone)

@@ -61,6 +61,7 @@ FINDINGS = {
     "severity_code": "varchar",
     "policy_code": "varchar",
     "abuse_type_code": "varchar",
+    "subject_code": "varchar",
     "actor_id": "varchar",
     "actor_type": "varchar",
     "product_code": "varchar",

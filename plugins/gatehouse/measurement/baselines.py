@@ -21,13 +21,12 @@ from gatehouse.settings import Settings
 
 # A quantile rests on at least so many actor-days beyond it.
 _LEAST_BEYOND = 10
-# Failed log-ins are somebody's at the actor's door. Accounts that were acted on, or stand in the
-# two highest tiers, are left out: abuse must not set what counts as usual.
+# Failed log-ins are somebody's at the actor's door. Accounts that were acted on are left out: abuse
+# must not set what counts as usual. Risk does not say who is left out: it rests on spikes itself,
+# and each proposal would be lower than the one before.
 _DAYS = """
-with suspected as (
+with acted_on as (
     select actor_id from enforcement_history
-    union
-    select actor_id from user_risk where tier_code in ('high', 'critical')
 )
 select
     product_code,
@@ -40,7 +39,7 @@ from fct_actor_daily
 where
     activity_date > (select max(activity_date) - $days::integer from fct_actor_daily)
     and event_count > login_failure_count
-    and actor_id not in (select actor_id from suspected)
+    and actor_id not in (select actor_id from acted_on)
 group by product_code
 order by product_code
 """

@@ -82,7 +82,7 @@ def baselines_command(
     """Propose what counts as rare activity on each product, from certified history.
 
     The signals volume_spike and velocity_spike measure an actor against its own past and against
-    this. Accounts that were acted on or stand in a high tier are left out of it. With --write it
+    this. Accounts that were acted on are left out of it. With --write it
     goes into seeds/products.csv: review it in git, then gatehouse build --full-refresh.
     """
     from gatehouse.measurement.baselines import propose_baselines, write_baselines
@@ -90,7 +90,8 @@ def baselines_command(
 
     settings = Settings()
     proposals = propose_baselines(settings, days=days, share=share)
-    written = [str(write_baselines(settings, proposals))] if write else []
+    is_any = any(each.day[1] is not None for each in proposals)
+    written = [str(write_baselines(settings, proposals))] if write and is_any else []
     rows = [each.as_dict() for each in proposals]
     if as_json:
         print_json({"baselines": rows, "written": written})
@@ -103,14 +104,15 @@ def baselines_command(
     )
     for path in written:
         typer.echo(f"written: {path}")
+    if not is_any:
+        typer.echo("Nothing is proposed: too few active actor-days. Take more --days or --share.")
     unknown = [each.product for each in proposals if each.day[0] is None]
     if unknown:
         typer.echo(f"Not in seeds/products.csv, add a row first: {', '.join(unknown)}")
-    typer.echo(
-        "Next: git diff, then gatehouse build --full-refresh"
-        if written
-        else "No proposal: too few actor-days. Next: gatehouse risk baselines --write"
-    )
+    if written:
+        typer.echo("Next: git diff, then gatehouse build --full-refresh")
+    elif is_any:
+        typer.echo("Next: gatehouse risk baselines --write")
 
 
 def report(

@@ -112,9 +112,9 @@ class RiskSamples:
 
     @property
     def is_agreed(self) -> NDArray[np.bool_]:
-        """(samples,) whether all who judged said the same."""
+        """(samples,) whether two or more judged, and all said the same."""
         none, everybody = self.violating_count == 0, self.violating_count == self.label_count
-        return np.asarray(none | everybody)
+        return np.asarray((self.label_count > 1) & (none | everybody))
 
     def part(self, chosen: NDArray[np.bool_]) -> RiskSamples:
         """The samples where ``chosen`` (samples,) is true, with their evidence."""

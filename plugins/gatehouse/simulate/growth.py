@@ -12,7 +12,7 @@ import numpy as np
 from gatehouse.simulate.calendar import Calendar
 from gatehouse.simulate.seeds import child
 
-_SHARE_A_DAY = 0.0042  # of the first morning's population
+_SHARE_A_DAY = 0.02  # of the first morning's population
 _WEEK = np.array([1.02, 1.006, 1.069, 1.12, 1.063, 0.818, 0.715])
 _SIGMA = 0.7
 

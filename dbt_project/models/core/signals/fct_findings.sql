@@ -32,6 +32,7 @@ final as (
         severity_code,
         policy_code,
         abuse_type_code,
+        subject_code,
         actor_id,
         actor_type,
         product_code,

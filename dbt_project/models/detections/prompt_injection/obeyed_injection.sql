@@ -30,7 +30,7 @@ injections as (
     from {{ ref("abuse_signals") }}
 
     where
-        signal_kind_code = 'classifier_score'
+        signal_kind_code = 'injected_instructions'
         and policy_code = 'prompt_injection'
         and {{ in_window("occurred_at") }}
 

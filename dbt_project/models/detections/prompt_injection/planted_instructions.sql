@@ -34,7 +34,7 @@ items as (
             and signals.item_id = uploads.content_id
 
     where
-        signals.signal_kind_code = 'classifier_score'
+        signals.signal_kind_code = 'injected_instructions'
         and signals.policy_code = 'prompt_injection'
         and signals.product_code is not null
         and {{ in_window("signals.occurred_at") }}

@@ -29,7 +29,11 @@ final as (
         item_id,
         min_by(record_key, (-score, scored_at, record_key)) as evidence_id,
 
-        'classifier_score' as signal_kind_code,
+        -- Whoever's agent was given such text to read did not write it.
+        case
+            when policy_code = 'prompt_injection' then 'injected_instructions'
+            else 'classifier_score'
+        end as signal_kind_code,
         min_by(product_code, (-score, scored_at, record_key)) as product_code,
         policy_code,
         'model_score' as evidence_type,
