@@ -17,15 +17,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import numpy as np
 
 from _harness import scratch, setting, stage_environment
 from gatehouse.gate.published import open_certified
 from gatehouse.settings import Settings
 
 T = TypeVar("T")
-ACTORS, DAYS = int(setting("ACTORS", "2000")), int(setting("DAYS", "16"))
+# Weights are fitted on the first days, of other seeds; what is measured after them is later too.
+FIT_DAYS = 16
+ACTORS, DAYS = int(setting("ACTORS", "2000")), int(setting("DAYS", "22"))
 # Seeds that nobody looks at while rules and weights are made.
-HELD_OUT = "101-120"
+HELD_OUT = "201-220"
+_BOOTSTRAPS = 2_000
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,13 @@ class World:
         return connection
 
 
-def each_world(seeds: list[int], measure: Callable[[World], T]) -> Iterator[T]:
+def each_world(seeds: list[int], measure: Callable[[World], T], days: int = DAYS) -> Iterator[T]:
     """Make the worlds of ``seeds`` and measure each; results in the order of seeds."""
     kept = setting("WORLDS", "")
     with scratch() as temporary:
         folder = Path(kept).resolve() if kept else temporary
         with ThreadPoolExecutor(int(setting("JOBS", "2"))) as pool:
-            made = pool.map(lambda seed: _make(folder, seed), seeds)
+            made = pool.map(lambda seed: _make(folder, seed, days), seeds)
             for number, world in enumerate(made, start=1):
                 result = measure(world)
                 if not kept:
@@ -68,13 +72,38 @@ def each_world(seeds: list[int], measure: Callable[[World], T]) -> Iterator[T]:
                 yield result
 
 
+def share_over_worlds(parts: Any, wholes: Any) -> str:
+    """A share over worlds and its 95 % interval (percentile bootstrap), as text.
+
+    Args:
+        parts: (worlds,) counts.
+        wholes: (worlds,) counts they are parts of.
+    """
+    if not wholes.sum():
+        return "none"
+    drawn = resampled_worlds(len(parts))
+    totals = wholes[drawn].sum(axis=1)
+    shares = parts[drawn].sum(axis=1)[totals > 0] / totals[totals > 0]
+    low, high = np.percentile(shares, [2.5, 97.5])
+    # What never varied says no more than so many trials do: actors of a campaign are no trials.
+    worst = 0.025 ** (1 / int((wholes > 0).sum()))
+    low = min(low, worst) if (parts == wholes).all() else low
+    high = max(high, 1 - worst) if not parts.any() else high
+    return f"{parts.sum() / wholes.sum():.2f} ({low:.2f} to {high:.2f})"
+
+
+def resampled_worlds(worlds: int) -> Any:
+    """(resamples, worlds) positions of worlds, drawn with repetition; the same ones each time."""
+    return np.random.default_rng(0).integers(0, worlds, (_BOOTSTRAPS, worlds))
+
+
 def asked_worlds(default: str = HELD_OUT) -> dict[str, str]:
     """The settings that say which worlds, as a measurement names them."""
     return {"SEEDS": setting("SEEDS", default), "ACTORS": str(ACTORS), "DAYS": str(DAYS)}
 
 
 def seeds_of(default: str = HELD_OUT) -> list[int]:
-    """The setting SEEDS: numbers and ranges, e.g. ``101-120`` or ``7 8 9``."""
+    """The setting SEEDS: numbers and ranges, e.g. ``201-220`` or ``7 8 9``."""
     seeds: list[int] = []
     for part in setting("SEEDS", default).replace(",", " ").split():
         first, _, last = part.partition("-")
@@ -82,12 +111,16 @@ def seeds_of(default: str = HELD_OUT) -> list[int]:
     return seeds
 
 
-def _make(folder: Path, seed: int) -> World:
-    home = folder / f"world-{ACTORS}-{DAYS}-{seed}"
+def _make(folder: Path, seed: int, days: int) -> World:
+    home = folder / f"world-{ACTORS}-{days}-{seed}"
     if not (home / "whole.json").exists():
         shutil.rmtree(home, ignore_errors=True)
         command = [sys.executable, __file__, str(seed)]
-        environment = {**stage_environment(home), "GATEHOUSE_MEMORY_LIMIT": "4GB"}
+        environment = {
+            **stage_environment(home),
+            "GATEHOUSE_MEMORY_LIMIT": "4GB",
+            "DAYS": str(days),
+        }
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"world {seed} failed: {done.stderr[-3000:]}")

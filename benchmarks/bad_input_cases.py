@@ -659,6 +659,13 @@ ROWS = [
         occurred_at="infinity",
     ),
     bad_row(
+        "year 2198",
+        None,
+        "lies more than a day in the future",
+        "occurred_at",
+        occurred_at="2198-12-31T00:00:00Z",
+    ),
+    bad_row(
         "now for a time", None, "cannot be read as timestamp", "occurred_at", occurred_at="now"
     ),
     bad_row(

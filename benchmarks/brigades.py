@@ -40,15 +40,22 @@ where
     and actor_id not in (select actor_id from read_parquet($truth_actors) where is_abusive)
 order by hash(actor_id || $salt)
 """
-# The highest tier on any day from the brigade's first report on.
+# The tier on each day from the brigade's first report on.
 _TIERS = """
-select planted.run, max(coalesce(tiers.tier_rank, 1)) as tier_rank
-from planted
+with days as (
+    select run, target, unnest(range(started_at::date, $end, interval 1 day))::date as day
+    from planted
+)
+
+select days.run, days.day, coalesce(tiers.tier_rank, 1)
+from days
 left join core.user_risk_history as risk
-    on planted.target = risk.actor_id and risk.valid_to_date > planted.started_at::date
+    on days.target = risk.actor_id
+    and days.day >= risk.valid_from_date and days.day < risk.valid_to_date
 left join risk_tiers as tiers on risk.tier_code = tiers.tier_code
-group by planted.run
 """
+# Evidence of the last report has begun to fade by then.
+_DAYS_AFTER = 10
 
 
 @dataclass(frozen=True)
@@ -102,10 +109,13 @@ def main() -> None:
     rows = []
     for kind, size in dict.fromkeys((each.kind, each.size) for each in brigades):
         mine = [each.run for each in brigades if (each.kind, each.size) == (kind, size)]
-        raised = sum(after[run] > before[run] for run in mine)
+        raised = sum(
+            any(rank > before[run][day] for day, rank in after[run].items()) for run in mine
+        )
         rows.append((kind, size, len(mine), raised, sum(signals.get(run, 0) > 0 for run in mine)))
-        name = f"{kind}, {size} members: runs of {len(mine)} with a raised tier"
-        measurement.figure(name, raised, at_most=len(mine) // 100)
+        if kind != _TRUSTED:
+            name = f"{kind}, {size} members: runs of {len(mine)} with a raised tier"
+            measurement.figure(name, raised, at_most=len(mine) // 100)
     columns = ("members", "size", "runs", "tier raised", "runs with any signal by reports")
     measurement.table("Brigades against innocent users", columns, rows)
     measurement.note(
@@ -113,14 +123,21 @@ def main() -> None:
         "any day from the first report on it is higher than in the same world without brigades."
     )
     measurement.note(
-        f"Members with a record reported {_RIGHT} users rightly before: each of those reports was "
+        "Members with a record reported so many users rightly before: each of those reports was "
         "followed by a label."
+    )
+    measurement.note(
+        f"Without a bound: {_TRUSTED}. They are what user_risk trusts. Such a record is earned by "
+        "reporting accounts that are then found violating, possibly one's own; every reporter of "
+        "such an account is credited. What stands against it: report_brigading, and review before "
+        "anything irreversible."
     )
     measurement.finish()
 
 
-_FRESH, _OLD, _PROVEN = "fresh accounts", "old accounts", "accounts with a record"
-_RIGHT = 3
+_FRESH, _OLD = "fresh accounts", "old accounts"
+_PROVEN, _TRUSTED = "accounts with 3 right reports", "accounts with 20 right reports"
+_RIGHT = {_FRESH: 0, _OLD: 0, _PROVEN: 3, _TRUSTED: 20}
 
 
 def _plan(settings: Settings, start: Any) -> list[Brigade]:
@@ -143,12 +160,12 @@ def _plan(settings: Settings, start: Any) -> list[Brigade]:
         ]
     finally:
         connection.close()
-    wanted = RUNS * len(SIZES) * 3
+    wanted = RUNS * len(SIZES) * len(_RIGHT)
     if len(innocent) < wanted + max(SIZES):
         raise SystemExit(f"{len(innocent)} innocent users are too few for {wanted} targets")
     targets, others = innocent[:wanted], innocent[wanted:]
     brigades = []
-    for kind in (_FRESH, _OLD, _PROVEN):
+    for kind in _RIGHT:
         for size in SIZES:
             for _ in range(RUNS):
                 run = len(brigades)
@@ -177,15 +194,13 @@ def _plant(landing: Path, brigades: list[Brigade]) -> None:
                 actors.append(
                     _account(member, each.started_at - timedelta(hours=rng.uniform(1, 30)))
                 )
-            if each.kind == _PROVEN:
-                for number in range(_RIGHT):
-                    at = each.started_at - timedelta(hours=rng.uniform(30, 80))
-                    guilty = f"guilty-{each.run}-{number}"
-                    reports.append(_report(member, guilty, at, "spam"))
+            for number in range(_RIGHT[each.kind]):
+                at = each.started_at - timedelta(hours=rng.uniform(30, 80))
+                guilty = f"guilty-{each.run}-{number}"
+                reports.append(_report(member, guilty, at, "spam"))
             at = each.started_at + timedelta(hours=rng.uniform(0, each.hours))
             reports.append(_report(member, each.target, at, each.policy))
-        if each.kind == _PROVEN:
-            labels += [_label(each, number) for number in range(_RIGHT)]
+        labels += [_label(each, number) for number in range(_RIGHT[each.kind])]
     for number, row in enumerate(reports):
         row["report_id"] = f"planted-{number}"
     for contract, rows in (
@@ -232,12 +247,17 @@ def _label(brigade: Brigade, number: int) -> dict[str, Any]:
     }
 
 
-def _tiers(settings: Settings, brigades: list[Brigade]) -> dict[int, int]:
+def _tiers(settings: Settings, brigades: list[Brigade]) -> dict[int, dict[Any, int]]:
+    """By run, the target's tier on each day."""
+    end = max(each.started_at for each in brigades) + timedelta(days=_DAYS_AFTER)
+    tiers: dict[int, dict[Any, int]] = {each.run: {} for each in brigades}
     connection = _with_brigades(settings, brigades)
     try:
-        return dict(connection.execute(_TIERS).fetchall())
+        for run, day, rank in connection.execute(_TIERS, {"end": end.date()}).fetchall():
+            tiers[run][day] = rank
     finally:
         connection.close()
+    return tiers
 
 
 def _signals(settings: Settings, brigades: list[Brigade]) -> dict[int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from _worlds import World, each_world, seeds_of
+from _worlds import FIT_DAYS, World, each_world, seeds_of
 from gatehouse.measurement.risk_card import fit_samples, read_fading, write_fit
 from gatehouse.measurement.risk_samples import RiskSamples, join_samples, read_samples
 from gatehouse.settings import Settings
@@ -17,7 +17,7 @@ from gatehouse.settings import Settings
 
 def main() -> None:
     """Fit and write."""
-    parts = [*each_world(seeds_of("1-10"), _read)]
+    parts = [*each_world(seeds_of("1-10"), _read, FIT_DAYS)]
     newest = max(day for _, day in parts)
     found = fit_samples(Settings(), join_samples([samples for samples, _ in parts]), newest)
     for path in write_fit(Settings(), found):

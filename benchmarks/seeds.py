@@ -8,13 +8,21 @@ and the risk score alone, at the same number of actors. Settings: SEEDS, and tho
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from _harness import Measurement
-from _worlds import World, asked_worlds, each_world, seeds_of
+from _worlds import (
+    World,
+    asked_worlds,
+    each_world,
+    resampled_worlds,
+    seeds_of,
+    share_over_worlds,
+)
 from gatehouse.detection.compiled import load_detections
 from gatehouse.detection.spec import DetectionSpec
 from gatehouse.settings import Settings
@@ -37,7 +45,6 @@ _FOR = {
     "spam_ring": ("repeated_links",),
     "stolen_cards": ("card_testing", "chargebacks_on_new_accounts"),
 }
-_BOOTSTRAPS = 2_000
 _SPECS: list[DetectionSpec] = []
 
 # A finding counts for the phase in whose days its last event lies.
@@ -52,11 +59,27 @@ with ranked as (
     from fct_findings
 )
 
-select ranked.detection_id, ranked.actor_id, cast(ranked.last_event_at as date) as found_date
+select
+    ranked.detection_id,
+    ranked.subject_code,
+    ranked.actor_id,
+    cast(ranked.last_event_at as date) as found_date
 from ranked
 inner join (select unnest($detections) as detection_id, unnest($budgets) as budget) as budgets
     on ranked.detection_id = budgets.detection_id
 where ranked.place <= budgets.budget
+"""
+# By the policy that the campaign is against, so that each way looks for the same thing.
+_RISK = """
+select actor_id, coalesce(cast(json_extract(policy_scores, '$.' || $policy) as double), 0) as score
+from user_risk where score > 0
+"""
+_SIGNAL = """
+select actor_id, max(score) + count(*) * 1e-6
+from abuse_signals where signal_kind_code = $kind and policy_code = $policy group by actor_id
+"""
+_KINDS = """
+select distinct signal_kind_code, policy_code from abuse_signals where signal_kind_code <> 'finding'
 """
 _ACTORS = """
 select campaign_id, kind, actor_id, phase, phase_start_at, phase_end_at
@@ -73,7 +96,7 @@ class Found:
         actors: its actors, by phase.
         hit: of them found, by phase.
         flagged: actors flagged by what looks for this kind.
-        right: of them, taking part in any abuse.
+        right: of them, taking part in any abuse; or its victims, where it looks for victims.
         days: days from the campaign's start to its first finding; None if there was none.
     """
 
@@ -97,7 +120,8 @@ def main() -> None:
             continue
         by = {way: [each[way] for each in mine] for way in ("detections", "signal", "risk")}
         detections = by["detections"]
-        delays = [each.days for each in detections if each.days is not None]
+        delays = np.array([each.days for each in detections if each.days is not None])
+        innocents = np.array([each.flagged - each.right for each in detections])
         rows["live" if mine[0]["mode"] == "live" else "shadow"].append(
             (
                 kind,
@@ -105,38 +129,43 @@ def main() -> None:
                 _share(detections, "initial"),
                 _share(detections, "adapted"),
                 _precision(detections),
-                sum(each.flagged - each.right for each in detections),
-                round(float(np.median(delays)), 1) if delays else None,
+                _statistic(innocents, np.mean),
+                _statistic(delays, np.median) if len(delays) else None,
                 len(mine) - len(delays),
             )
         )
         baseline_rows.append(
             (
                 kind,
-                *(_share(by[way], "initial") for way in by),
+                *(_share(by[way], phase) for phase in ("initial", "adapted") for way in by),
                 *(_precision(by[way]) for way in by),
             )
         )
     columns = (
         *("campaign", "worlds", "found, initial phase", "found, adapted phase", "precision"),
-        *("innocents hit", "median days to first finding", "worlds without a finding"),
+        *("innocents hit a world", "median days to first finding", "worlds without a finding"),
     )
     measurement.figure("campaigns with a live detection", len(rows["live"]), at_least=1)
     title = "detections within their budgets, share with 95 % interval"
     measurement.table(f"Live {title}", columns, rows["live"])
     measurement.table(f"In shadow, so far: {title}", columns, rows["shadow"])
     measurement.table(
-        "Beside two baselines that flag as many actors",
+        "Beside two baselines that flag as many: best single signal, risk of the policy alone",
         (
-            *("campaign", "found by detections", "by the best single signal", "by risk alone"),
-            *("precision of detections", "of the best single signal", "of risk alone"),
+            *("campaign", "initial: detections", "initial: signal", "initial: risk"),
+            *("adapted: detections", "adapted: signal", "adapted: risk"),
+            *("precision: detections", "precision: signal", "precision: risk"),
         ),
         baseline_rows,
     )
     measurement.note(
-        "Intervals resample worlds (percentile bootstrap). An innocent is an actor that takes part "
-        "in no campaign and does not misbehave alone. Compute mining and refund abuse have no "
-        "detection and no signal, on purpose. No threshold was set on these seeds."
+        "Intervals, 95 %, resample worlds (percentile bootstrap); where all worlds agree on a "
+        "share of 0 or 1, they are the exact ones of as many trials as there are worlds. An "
+        "innocent is an actor that takes part in no campaign and does not misbehave alone; a "
+        "victim is one, unless the detection looks for victims. Both baselines rank actors by the "
+        "policy that the campaign is against; the signal is chosen with hindsight, world by world. "
+        "Compute mining and refund abuse have no detection and no signal, on purpose. No threshold "
+        "was set on these seeds."
     )
     measurement.finish()
 
@@ -144,78 +173,85 @@ def main() -> None:
 def _look(world: World) -> dict[str, dict[str, Any]]:
     """By kind of campaign and way of looking, what was found."""
     tables = world.tables()
-    modes, budgets = _shipped(world.settings)
+    specs = _shipped(world.settings)
     findings = tables.execute(
-        _FINDINGS, {"detections": [*budgets], "budgets": [*budgets.values()]}
+        _FINDINGS,
+        {"detections": [*specs], "budgets": [each.review_budget for each in specs.values()]},
     ).fetchall()
-    abusive = {
-        row[0]
-        for row in tables.execute(
-            "select actor_id from truth_of_world.truth.campaign_actors "
-            "where role in ('member', 'victim') "
-            "union select actor_id from truth_of_world.truth.actors where is_abusive"
-        ).fetchall()
-    }
+    guilty = _actors(
+        tables,
+        "select actor_id from truth_of_world.truth.campaign_actors where role = 'member' "
+        "union select actor_id from truth_of_world.truth.actors where abuse_kind = 'lone'",
+    )
+    victims = _actors(
+        tables,
+        "select actor_id from truth_of_world.truth.campaign_actors "
+        "where role in ('member', 'victim')",
+    )
     actors = defaultdict[str, list[Any]](list)
     for _, kind, *rest in tables.execute(_ACTORS).fetchall():
         actors[kind].append(rest)
-    risk = _ranked(tables, "select actor_id, risk_probability from user_risk")
-    signals = {
-        kind: _ranked(
-            tables,
-            "select actor_id, max(score) + count(*) * 1e-6 from abuse_signals "
-            "where signal_kind_code = $1 group by actor_id",
-            [kind],
-        )
-        for (kind,) in tables.execute(
-            "select distinct signal_kind_code from abuse_signals where signal_kind_code <> "
-            "'finding'"
-        ).fetchall()
-    }
-    tables.close()
+    signals = defaultdict[str, list[list[str]]](list)
+    for signal, policy in tables.execute(_KINDS).fetchall():
+        ranked = _ranked(tables, _SIGNAL, {"kind": signal, "policy": policy})
+        signals[policy].append(ranked)
     result = {}
     for kind in _FOR:
         if not actors[kind]:
             continue
-        mine = _detections(kind, modes)
+        mine = _detections(kind, specs)
         days: dict[str, list[Any]] = defaultdict(list)
-        for detection, actor, day in findings:
+        right = set()
+        for detection, subject, actor, day in findings:
             if detection in mine:
                 days[actor].append(day)
-        effort = len(days)
-        options = [_of_list(actors[kind], ranked[:effort], abusive) for ranked in signals.values()]
+                if actor in (victims if subject == "victim" else guilty):
+                    right.add(actor)
+        effort, looked_for = len(days), guilty | victims
+        policies = {specs[name].policy for name in mine}
+        lists = [ranked for policy in policies for ranked in signals[policy]] or [[]]
+        options = [_of_list(actors[kind], each[:effort], looked_for) for each in lists]
+        risks = [_ranked(tables, _RISK, {"policy": policy}) for policy in sorted(policies)]
         result[kind] = {
-            "mode": min(modes[name] for name in mine),
-            "detections": _of_days(actors[kind], days, abusive),
+            "mode": min(specs[name].mode for name in mine),
+            "detections": _of_days(actors[kind], days, right),
             "signal": max(options, key=lambda each: sum(each.hit.values())),
-            "risk": _of_list(actors[kind], risk[:effort], abusive),
+            "risk": max(
+                (_of_list(actors[kind], each[:effort], looked_for) for each in risks),
+                key=lambda each: sum(each.hit.values()),
+            ),
         }
+    tables.close()
     return result
 
 
-def _shipped(settings: Settings) -> tuple[dict[str, str], dict[str, int]]:
-    """Mode and review budget of every detection, by its id."""
+def _actors(tables: Any, query: str) -> set[str]:
+    return {actor for (actor,) in tables.execute(query).fetchall()}
+
+
+def _shipped(settings: Settings) -> dict[str, DetectionSpec]:
+    """Every detection, by its id."""
     if not _SPECS:  # dbt compiles them all: once is enough
         _SPECS.extend(each.spec for each in load_detections(settings))
-    return {s.id: s.mode for s in _SPECS}, {s.id: s.review_budget for s in _SPECS}
+    return {each.id: each for each in _SPECS}
 
 
-def _detections(kind: str, modes: dict[str, str]) -> set[str]:
+def _detections(kind: str, specs: dict[str, DetectionSpec]) -> set[str]:
     """The live detections for a kind of campaign; those in shadow where none is live."""
-    unknown = set(_FOR[kind]) - modes.keys()
+    unknown = set(_FOR[kind]) - specs.keys()
     if unknown:
         raise SystemExit(f"no detection is called {', '.join(sorted(unknown))}")
-    live = {name for name in _FOR[kind] if modes[name] == "live"}
+    live = {name for name in _FOR[kind] if specs[name].mode == "live"}
     return live or set(_FOR[kind])
 
 
-def _ranked(tables: Any, query: str, parameters: list[Any] | None = None) -> list[str]:
-    rows = tables.execute(query, parameters or []).fetchall()
+def _ranked(tables: Any, query: str, parameters: dict[str, str]) -> list[str]:
+    rows = tables.execute(query, parameters).fetchall()
     return [actor for actor, _ in sorted(rows, key=lambda row: (-row[1], row[0]))]
 
 
-def _of_days(actors: list[Any], days: dict[str, list[Any]], abusive: set[str]) -> Found:
-    found = Found(flagged=len(days), right=len(days.keys() & abusive))
+def _of_days(actors: list[Any], days: dict[str, list[Any]], right: set[str]) -> Found:
+    found = Found(flagged=len(days), right=len(right))
     first = min(start.date() for _, _, start, _ in actors)
     hits = []
     for actor, phase, start, end in actors:
@@ -238,28 +274,24 @@ def _of_list(actors: list[Any], flagged: list[str], abusive: set[str]) -> Found:
 
 
 def _share(found: list[Found], phase: str) -> str:
-    return _interval(
+    return share_over_worlds(
         np.array([each.hit.get(phase, 0) for each in found]),
         np.array([each.actors.get(phase, 0) for each in found]),
     )
 
 
 def _precision(found: list[Found]) -> str:
-    return _interval(
+    return share_over_worlds(
         np.array([each.right for each in found]), np.array([each.flagged for each in found])
     )
 
 
-def _interval(parts: Any, wholes: Any) -> str:
-    """A share with its bootstrap interval over worlds."""
-    if not wholes.sum():
-        return "none"
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(0, len(parts), (_BOOTSTRAPS, len(parts)))
-    totals = wholes[drawn].sum(axis=1)
-    shares = parts[drawn].sum(axis=1)[totals > 0] / totals[totals > 0]
-    low, high = np.percentile(shares, [2.5, 97.5])
-    return f"{parts.sum() / wholes.sum():.2f} ({low:.2f} to {high:.2f})"
+def _statistic(values: Any, statistic: Callable[..., Any]) -> str:
+    """A figure of each world, put together, with its interval."""
+    low, high = np.percentile(statistic(values[resampled_worlds(len(values))], axis=1), [2.5, 97.5])
+    if not values.any():
+        high = 1 - 0.025 ** (1 / len(values))
+    return f"{float(statistic(values)):.1f} ({low:.1f} to {high:.1f})"
 
 
 if __name__ == "__main__":

@@ -12,23 +12,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from _harness import PROJECT, Measurement
-from _worlds import World, asked_worlds, each_world, seeds_of
-from gatehouse.measurement.calibration import wilson
+from _worlds import World, asked_worlds, each_world, seeds_of, share_over_worlds
 
-# Whoever takes part in abuse, from when on, and in what. Owners of taken accounts count: what
-# their account does is abuse, whoever sits at it. Targets and bystanders are innocent.
+# Whoever takes part in abuse, from when on, and in what. Taken accounts and keys count: what they
+# do is abuse, whoever sits at it. Other victims, targets and bystanders are innocent.
 _ABUSIVE = """
 create temp table abusive as
 select actor_id, kind, min(phase_start_at) as abusive_from_at
 from truth_of_world.truth.campaign_actors
-where role in ('member', 'victim')
+where role = 'member' or (role = 'victim' and kind in ('credential_stuffing', 'leaked_key'))
 group by actor_id, kind
 union all
 select actor_id, 'lone' as kind, timestamp '1970-01-01'
 from truth_of_world.truth.actors
-where is_abusive and actor_id not in (
-    select actor_id from truth_of_world.truth.campaign_actors where role in ('member', 'victim')
-)
+where abuse_kind = 'lone'
 """
 _POPULATION = """
 select
@@ -103,7 +100,7 @@ def main() -> None:
             _add(kinds[name], kind)
     rows = []
     for name, kind in kinds.items():
-        low, high = wilson(kind.right, kind.flagged)
+        mine = [world.kinds.get(name, Kind()) for world in worlds]
         precision = kind.right / kind.flagged
         best = sorted(
             ((count / in_campaign[c], c) for c, count in kind.campaigns.items()), reverse=True
@@ -111,7 +108,10 @@ def main() -> None:
         rows.append(
             (
                 name,
-                f"{precision:.2f} ({low:.2f} to {high:.2f})",
+                share_over_worlds(
+                    np.array([each.right for each in mine]),
+                    np.array([each.flagged for each in mine]),
+                ),
                 round(kind.right / abusive, 3),
                 round(precision / (abusive / actors), 1),
                 float(np.median(kind.delays)) if kind.delays else None,
@@ -138,8 +138,9 @@ def main() -> None:
         "of campaign that have it."
     )
     measurement.note(
-        "A weak signal is no verdict: user_risk weighs it as the labels say it deserves "
-        "(risk-model.md), and an address of a carrier or a data centre weighs next to nothing."
+        "A weak signal is no verdict: user_risk weighs it as labels say it deserves; a kind that "
+        "no labelled actor has keeps a weight set by hand (risk-model.md says which). Intervals "
+        "resample worlds."
     )
     measurement.finish()
 

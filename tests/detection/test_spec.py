@@ -33,3 +33,10 @@ def test_thresholds_that_could_not_be_meant_are_refused(
 def test_thresholds_may_differ_by_product() -> None:
     stated = {"default": {"min_items": 3, "min_score": 0.7}, "api": {"min_items": 5}}
     assert spec(thresholds=stated).parameters["thresholds"] == stated
+
+
+@pytest.mark.parametrize("action", ["suspend", "terminate"])
+def test_a_victim_does_not_lose_its_account(action: str) -> None:
+    assert spec(proposed_action=action).subject == "offender"
+    with pytest.raises(ValidationError, match="is the victim"):
+        spec(subject="victim", proposed_action=action)

@@ -9,7 +9,6 @@ from gatehouse.measurement.calibration import (
     average_precision,
     expected_calibration_error,
     reliability,
-    wilson,
 )
 
 
@@ -33,9 +32,3 @@ def test_average_precision_by_hand_and_with_ties() -> None:
     assert average_precision(score, positive) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
     assert average_precision(np.ones(4), positive) == pytest.approx(0.5)
     assert average_precision(score, np.zeros(4)) is None
-
-
-def test_wilson_interval_of_known_cases() -> None:
-    assert wilson(0, 0) == (0.0, 1.0)
-    assert wilson(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-3)
-    assert wilson(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-3)

@@ -71,14 +71,3 @@ def average_precision(
     precision = gained[ends] / looked_at[ends]
     recall = gained[ends] / gained[-1]
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
-
-
-def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """Interval of a share (Wilson, JASA 1927); all of 0 to 1 where nothing was tried."""
-    if not trials:
-        return 0.0, 1.0
-    share = successes / trials
-    middle = share + z * z / (2 * trials)
-    spread = z * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    return float(max(0.0, (middle - spread) / scale)), float(min(1.0, (middle + spread) / scale))
