@@ -41,6 +41,7 @@ def read_certificate(settings: Settings, table: str) -> dict[str, Any]:
                 "observed": check.observed,
                 "reason": check.reason,
                 "owner": check.owner,
+                "waiver_id": check.waiver_id,
             }
             for check in found.checks
         ]

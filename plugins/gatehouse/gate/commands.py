@@ -1,4 +1,4 @@
-"""``gatehouse gate``, ``status``, ``tables``, ``certificate``, ``sql`` and ``actor``."""
+"""The gate's commands: checking, waiving, rolling back, and what readers use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AllowExpired = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
-    for command in (gate, status, tables, certificate, sql, actor):
+    for command in (gate, status, tables, certificate, waive, waivers, rollback, sql, actor):
         app.command(command.__name__)(command)
 
 
@@ -124,6 +124,88 @@ def certificate(
         print_json(found)
     else:
         show_certificate(found)
+
+
+def waive(
+    table: Annotated[str, typer.Argument(help="A core table that failed.")] = "",
+    check: Annotated[str, typer.Argument(help="The failed check, or a part of its name.")] = "",
+    reason: Annotated[str, typer.Option(help="Why it may be read nevertheless.")] = "",
+    days: Annotated[int, typer.Option(help="How long, at most 90.")] = 1,
+    end: Annotated[str, typer.Option(help="Id of a waiver that ends now.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Let one failed check of a table not decide, for a while, in your name.
+
+    The check goes on being made and shown as failed; the waiver is told wherever it acts. What
+    could not be checked cannot be waived. Then check the table again: gatehouse gate --table.
+    """
+    from gatehouse.gate.waivers import end_waiver
+    from gatehouse.gate.waivers import waive as make
+
+    settings = Settings()
+    found = (
+        end_waiver(settings, end) if end else make(settings, table, check, reason=reason, days=days)
+    )
+    if as_json:
+        print_json(found)
+        return
+    typer.echo(
+        f"{found['check_name']} of {found['table_name']}: waived by {found['person_name']} until "
+        f"{found['expires_at']:%Y-%m-%d %H:%M} UTC ({found['waiver_id']})"
+    )
+    typer.echo(f"Next: gatehouse gate --table {found['table_name']}")
+
+
+def waivers(
+    ended: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List waivers: who let which check fail until when, and why."""
+    from gatehouse.gate.waivers import list_waivers
+
+    found = list_waivers(Settings(), ended=ended)
+    if as_json:
+        print_json(found)
+        return
+    columns = ["table_name", "check_name", "person_name", "expires_at", "reason", "waiver_id"]
+    print_rows("Waivers", columns, found, empty="No waiver is in force.")
+
+
+def rollback(
+    table: Annotated[str, typer.Argument(help="A core table.")],
+    to: Annotated[
+        int | None, typer.Option(help="Snapshot of a certified version; default: the one before.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why. Required, except with --lift.")] = "",
+    lift: Annotated[
+        bool, typer.Option("--lift", help="End it: show what was certified in the meantime.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Send readers of a table, and of what is made from it, back to an older certified version.
+
+    Nothing newer is shown until it is lifted, whatever the gate finds. Lists the findings that
+    were made on what was taken off.
+    """
+    from gatehouse.gate import rollback as room
+
+    settings = Settings()
+    found = (
+        room.lift(settings, table)
+        if lift
+        else room.roll_back(settings, table, to=to, reason=reason)
+    )
+    if as_json:
+        print_json(found.as_dict())
+        return
+    columns = ["table", "from_snapshot_id", "to_snapshot_id"]
+    rows = [{name: getattr(each, name) for name in columns} for each in found.tables]
+    print_rows("Readers see", columns, rows, empty="")
+    if not lift:
+        columns = ["detection", "mode", "findings", "first_found_at"]
+        empty = "No finding was made on what was taken off."
+        print_rows("Findings made on what was taken off", columns, found.findings, empty=empty)
+        typer.echo(f"Until it is mended; then: gatehouse rollback {table} --lift")
 
 
 def sql(

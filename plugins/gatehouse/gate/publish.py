@@ -15,7 +15,7 @@ from gatehouse.gate.results import CERTIFYING, GateReport, TableResult
 from gatehouse.gate.subject import Subject
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import Certificate, CertificateCheck, PublishedVersion
+from gatehouse.store.models import Certificate, CertificateCheck, PublishedVersion, Rollback
 
 log = logging.getLogger(__name__)
 
@@ -26,25 +26,26 @@ def publish(settings: Settings, report: GateReport, subject: Subject) -> GateRep
     """Record the report, and move the pointer of each certified table.
 
     A pointer never goes to an older snapshot: a gate that ends late publishes nothing that a
-    newer one has passed by. A table that fails on the very snapshot that is on show goes back
-    to its certified version before.
+    newer one has passed by, nor to any while the table is rolled back. A table that fails on the
+    very snapshot that is on show goes back to its certified version before.
     """
     expires_at = report.checked_at + timedelta(days=settings.certificate_days)
     tables = []
     with open_store(settings).begin() as session:
-        _alone(session)
+        alone(session)
+        back = rolled_back(session)
         for each in report.tables:
             certificate = _certificate(each, report, subject, expires_at)
             session.add(certificate)
             session.flush()
-            moved = (
-                _move(session, certificate)
-                if each.is_certified
-                else _withdraw(session, certificate)
-            )
+            if not each.is_certified:
+                moved = _withdraw(session, certificate)
+            else:
+                moved = each.table not in back and move(session, certificate)
             tables.append(
                 replace(
                     each,
+                    message=" ".join(filter(None, (back.get(each.table), each.message))),
                     certificate_id=certificate.certificate_id,
                     is_published=moved and each.is_certified,
                 )
@@ -62,7 +63,7 @@ def previous_figures(settings: Settings) -> dict[str, dict[str, float]]:
         return {table: {"row_count": float(rows)} for table, rows in session.execute(query)}
 
 
-def _alone(session: Session) -> None:
+def alone(session: Session) -> None:
     """Two gates must not read the same pointer and both move it."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": _PUBLISH_LOCK})
@@ -98,13 +99,25 @@ def _certificate(
                 reason=check.reason,
                 owner=check.owner,
                 observed=dict(check.observed),
+                waiver_id=check.waiver_id or None,
             )
             for position, check in enumerate(each.checks)
         ],
     )
 
 
-def _move(session: Session, certificate: Certificate) -> bool:
+def rolled_back(session: Session) -> dict[str, str]:
+    """What keeps a table at an older version, in words, by table."""
+    rows = session.scalars(sa.select(Rollback).where(Rollback.lifted_at.is_(None)))
+    return {
+        row.table_name: f"Rolled back by {row.person_name} on {row.created_at:%Y-%m-%d}, "
+        f"{row.reason}; gatehouse rollback {row.root_table_name} --lift."
+        for row in rows
+    }
+
+
+def move(session: Session, certificate: Certificate) -> bool:
+    """Show this version, unless a newer one is on show; returns whether it is shown."""
     shown = session.get(PublishedVersion, certificate.table_name)
     if shown is None:
         shown = PublishedVersion(table_name=certificate.table_name)
@@ -126,30 +139,48 @@ def _withdraw(session: Session, certificate: Certificate) -> bool:
         or shown.snapshot_id != certificate.snapshot_id
     ):
         return False
-    before = session.scalars(
-        sa.select(Certificate)
-        .where(
-            Certificate.table_name == certificate.table_name,
-            Certificate.snapshot_id < certificate.snapshot_id,
-            Certificate.result.in_(CERTIFYING),
-            # What has expired may be gone from the lake.
-            Certificate.expires_at > certificate.checked_at,
-        )
-        .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
+    good = newest_good(
+        session, certificate.table_name, certificate.snapshot_id - 1, certificate.checked_at
     )
-    good = next((each for each in before if not _has_failed_since(session, each)), None)
     log.warning(
         "%s: snapshot %d was on show and has failed now; readers go back to %s",
         certificate.table_name,
         certificate.snapshot_id,
         good.snapshot_id if good else "nothing",
     )
+    show_instead(session, shown, good, certificate.checked_at)
+    return True
+
+
+def show_instead(
+    session: Session, shown: PublishedVersion, good: Certificate | None, now: datetime
+) -> None:
+    """Put a pointer on another version, older or newer, or on none."""
     if good is None:
         session.delete(shown)
     else:
         shown.certificate_id, shown.snapshot_id = good.certificate_id, good.snapshot_id
-        shown.published_at = certificate.checked_at
-    return True
+        shown.published_at = now
+
+
+def newest_good(
+    session: Session, table: str, at_most: int | None, now: datetime
+) -> Certificate | None:
+    """The newest certified version up to a snapshot that has not failed since."""
+    query = (
+        sa.select(Certificate)
+        .where(
+            Certificate.table_name == table,
+            Certificate.result.in_(CERTIFYING),
+            # What has expired may be gone from the lake.
+            Certificate.expires_at > now,
+        )
+        .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
+    )
+    if at_most is not None:
+        query = query.where(Certificate.snapshot_id <= at_most)
+    found = session.scalars(query)
+    return next((each for each in found if not _has_failed_since(session, each)), None)
 
 
 def _has_failed_since(session: Session, good: Certificate) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -25,6 +25,8 @@ class CheckResult:
         name: what was checked, e.g. ``expect_column_max_to_be_between(score)``.
         result: ``could_not_check`` says nothing about the data; ``no_data``: no row to look at.
         observed: counts and bounds; never values of rows.
+        waiver_id: of the waiver under which its failure does not decide; empty if none.
+        waiver: who waived it until when, and why, in words.
     """
 
     tool: Literal["gx", "dbt", "gate"]
@@ -35,6 +37,8 @@ class CheckResult:
     reason: str = ""
     owner: str = ""
     observed: Mapping[str, Any] = field(default_factory=dict)
+    waiver_id: str = ""
+    waiver: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,15 @@ class TableResult:
         return {name: {o: n for o, n in row.items() if n} for name, row in counts.items()}
 
 
-def decide(checks: Iterable[CheckResult], row_count: int) -> tuple[Outcome, str]:
+def decide(checks: Sequence[CheckResult], row_count: int) -> tuple[Outcome, str]:
     """The result of a table by its own checks, and why it is not fine, in words.
 
     A failed check is a fact about the data and outweighs one that could not be carried out.
-    Only critical checks decide; the others are recorded.
+    Only critical checks decide; the others are recorded. So is one that was waived, in words that
+    go wherever the result goes.
     """
-    critical = [check for check in checks if check.severity == "critical"]
+    waived = [check for check in checks if check.waiver_id]
+    critical = [check for check in checks if check.severity == "critical" and not check.waiver_id]
     for outcome in ("failed", "could_not_check"):
         names = [check.name for check in critical if check.result == outcome]
         if names:
@@ -89,7 +95,7 @@ def decide(checks: Iterable[CheckResult], row_count: int) -> tuple[Outcome, str]
             return outcome, f"{names[0]}{more} {words}"
     if row_count == 0:
         return "no_data", "no row to check; empty is no all-clear"
-    return "passed", ""
+    return "passed", "; ".join(f"{check.name} failed, {check.waiver}" for check in waived)
 
 
 def hold_downstream(

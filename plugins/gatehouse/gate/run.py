@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 
@@ -28,6 +29,7 @@ from gatehouse.gate.rows import Rows, count_rows
 from gatehouse.gate.subject import Subject, choose_subject
 from gatehouse.gate.suites import Expectation, Suite, load_suite
 from gatehouse.gate.versions import suite_version
+from gatehouse.gate.waivers import in_force, waived
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 
@@ -119,6 +121,7 @@ class _Run:
     subject: Subject
     tables: list[CoreTable]
     seconds: dict[str, float] = field(default_factory=dict)
+    waivers: dict[tuple[str, str, str | None], dict[str, Any]] = field(default_factory=dict)
 
     def check(
         self, connection: duckdb.DuckDBPyConnection, progress: Callable[[str], None]
@@ -131,6 +134,7 @@ class _Run:
         gx = GxRunner(connection)
         self.seconds["gx_start"] = time.monotonic() - started
         figures = previous_figures(self.settings)
+        self.waivers = in_force(self.settings)
         results = {}
         for table in self.tables:
             started = time.monotonic()
@@ -177,6 +181,7 @@ class _Run:
             *self._gx(gx, suite, rows, previous),
             *_unless_empty(dbt_checks, rows),
         ]
+        checks = waived(table.table, checks, self.waivers)
         result, message = decide(checks, rows.count)
         return TableResult(
             table=table.table,

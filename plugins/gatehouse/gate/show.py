@@ -82,6 +82,8 @@ def show_certificate(found: Mapping[str, Any]) -> None:
             typer.echo(
                 printable(f"{check['result']} ({check['severity']}): {check['check']}: {observed}")
             )
+            if check["waiver_id"]:
+                typer.echo(f"    waived: {check['waiver_id']}; gatehouse waivers")
             if check["reason"] or check["owner"]:
                 typer.echo(printable(f"    {check['reason']} Owner: {check['owner'] or 'nobody'}"))
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gatehouse.gate.lineage import core_tables
+from gatehouse.gate.publish import rolled_back
 from gatehouse.gate.published import Published, published_versions
 from gatehouse.gate.results import CERTIFYING
 from gatehouse.lake import Lake
@@ -28,7 +29,11 @@ def read_status(settings: Settings) -> dict[str, Any]:
     with open_store(settings, read_only=True).begin() as session:
         newest = _newest_certificates(session)
         names = sorted({*core_tables(settings), *newest, *shown})
-        tables = [_table(name, shown.get(name), newest.get(name), now) for name in names]
+        back = rolled_back(session)
+        tables = [
+            _table(name, shown.get(name), newest.get(name), now, back.get(name, ""))
+            for name in names
+        ]
         build = _last_build(session)
         held = _held_detections(session)
     return {
@@ -56,9 +61,9 @@ def _newest_certificates(session: Session) -> dict[str, Certificate]:
 
 
 def _table(
-    name: str, shown: Published | None, newest: Certificate | None, now: datetime
+    name: str, shown: Published | None, newest: Certificate | None, now: datetime, back: str
 ) -> dict[str, Any]:
-    state, why = _state(shown, newest, now)
+    state, why = ("rolled_back", back) if back else _state(shown, newest, now)
     return {
         "table": name,
         "state": state,
@@ -90,7 +95,8 @@ def _state(shown: Published | None, newest: Certificate | None, now: datetime) -
         return "no_data", "certified as empty, which is no all-clear"
     if shown.expires_at <= now + _SOON:
         return "certified", f"expires at {shown.expires_at:%Y-%m-%d %H:%M} UTC"
-    return "certified", ""
+    # What was waived is told wherever the table is.
+    return "certified", newest.message
 
 
 def _last_build(session: Session) -> dict[str, Any] | None:

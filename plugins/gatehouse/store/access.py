@@ -35,7 +35,7 @@ def record_access(settings: Settings, action: str, subject: dict[str, Any], reas
     with open_store(settings).begin() as session:
         session.add(
             AccessRecord(
-                reader_name=_reader(),
+                reader_name=person(),
                 action=action,
                 subject=subject,
                 reason=reason.strip(),
@@ -60,7 +60,8 @@ def list_access(settings: Settings, limit: int) -> list[dict[str, Any]]:
         ]
 
 
-def _reader() -> str:
+def person() -> str:
+    """Name of whoever runs this, as the system knows it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as in some containers

@@ -169,7 +169,45 @@ class CertificateCheck(Base):
     owner: Mapped[str] = mapped_column(String(250), default="")
     # Counts and bounds only: identifiers and content never reach the store's log-like columns.
     observed: Mapped[dict[str, Any]]
+    # It failed, and somebody took responsibility: it did not decide.
+    waiver_id: Mapped[str | None] = mapped_column(ForeignKey("waivers.waiver_id"))
     certificate: Mapped[Certificate] = relationship(back_populates="checks")
+
+
+class Waiver(Base):
+    """A named person lets one check of one table fail for a while, and says why."""
+
+    __tablename__ = "waivers"
+    __table_args__ = (Index("ix_waivers_table", "table_name"),)
+
+    waiver_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    table_name: Mapped[str] = mapped_column(String(250))
+    check_name: Mapped[str] = mapped_column(String(500))
+    column_name: Mapped[str | None] = mapped_column(String(250))
+    person_name: Mapped[str] = mapped_column(String(250))
+    reason: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class Rollback(Base):
+    """A named person put a table back to an older version; until lifted, nothing newer is shown."""
+
+    __tablename__ = "rollbacks"
+    __table_args__ = (Index("ix_rollbacks_table", "table_name"),)
+
+    rollback_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    table_name: Mapped[str] = mapped_column(String(250))
+    # The table that was named; the others are made from it.
+    root_table_name: Mapped[str] = mapped_column(String(250))
+    from_snapshot_id: Mapped[int] = mapped_column(BigInteger)
+    # None: there was no good version as old as that of the root.
+    to_snapshot_id: Mapped[int | None] = mapped_column(BigInteger)
+    person_name: Mapped[str] = mapped_column(String(250))
+    reason: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    lifted_by_name: Mapped[str | None] = mapped_column(String(250))
+    lifted_at: Mapped[datetime | None]
 
 
 class PublishedVersion(Base):

@@ -1,0 +1,134 @@
+"""Waivers: a named person lets one check of one table fail for a while, and says why."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from gatehouse.errors import GatehouseError
+from gatehouse.gate.certificate import read_certificate
+from gatehouse.gate.results import CheckResult
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.access import person
+from gatehouse.store.models import Waiver
+
+MOST_DAYS = 90
+_Key = tuple[str, str, str | None]
+
+
+def waive(settings: Settings, table: str, check: str, *, reason: str, days: int) -> dict[str, Any]:
+    """Let a check fail that has failed, until it expires.
+
+    What could not be checked is not waived: nothing is known of it.
+
+    Args:
+        settings: which home.
+        table: core table.
+        check: name of a failed check of its newest certificate, or a part that only one has.
+        reason: why this may be read nevertheless.
+        days: how long.
+
+    Returns:
+        The waiver.
+
+    Raises:
+        GatehouseError: there is no reason, or no such failed check.
+    """
+    if not reason.strip():
+        raise GatehouseError(
+            "A waiver needs a reason.",
+            next_step='say why: --reason "known gap, backfilled tonight"',
+        )
+    if not 1 <= days <= MOST_DAYS:
+        raise GatehouseError(
+            f"A waiver lasts 1 to {MOST_DAYS} days.",
+            next_step="longer? then mend the check itself.",
+        )
+    failed = [
+        each for each in read_certificate(settings, table)["checks"] if each["result"] == "failed"
+    ]
+    named = [each for each in failed if each["check"] == check]
+    named = named or [each for each in failed if check and check in each["check"]]
+    if len(named) != 1:
+        names = "; ".join(each["check"] for each in failed) or "none"
+        raise GatehouseError(
+            f"{len(named)} failed checks of {table} are called {check!r}. Failed: {names}.",
+            next_step="name one of them; gatehouse certificate " + table,
+        )
+    now = datetime.now(UTC)
+    made = Waiver(
+        waiver_id=str(uuid.uuid4()),
+        table_name=table,
+        check_name=named[0]["check"],
+        column_name=named[0]["column"],
+        person_name=person(),
+        reason=reason.strip(),
+        created_at=now,
+        expires_at=now + timedelta(days=days),
+    )
+    found = _as_dict(made)
+    with open_store(settings).begin() as session:
+        session.add(made)
+    return found
+
+
+def end_waiver(settings: Settings, waiver_id: str) -> dict[str, Any]:
+    """Let a waiver end now.
+
+    Raises:
+        GatehouseError: no waiver in force is called so.
+    """
+    now = datetime.now(UTC)
+    with open_store(settings).begin() as session:
+        found = session.get(Waiver, waiver_id)
+        if found is None or found.expires_at <= now:
+            raise GatehouseError(
+                f"No waiver {waiver_id} is in force.", next_step="gatehouse waivers"
+            )
+        found.expires_at = now
+        return _as_dict(found)
+
+
+def list_waivers(settings: Settings, *, ended: bool = False) -> list[dict[str, Any]]:
+    """Waivers in force, those that end soonest first; or all of them."""
+    query = sa.select(Waiver).order_by(Waiver.expires_at)
+    if not ended:
+        query = query.where(Waiver.expires_at > datetime.now(UTC))
+    with open_store(settings, read_only=True).begin() as session:
+        return [_as_dict(each) for each in session.scalars(query)]
+
+
+def in_force(settings: Settings) -> dict[_Key, dict[str, Any]]:
+    """Waivers in force, by table, check and column."""
+    return {
+        (each["table_name"], each["check_name"], each["column_name"]): each
+        for each in list_waivers(settings)
+    }
+
+
+def waived(
+    table: str, checks: Iterable[CheckResult], waivers: dict[_Key, dict[str, Any]]
+) -> list[CheckResult]:
+    """The checks, those that failed under a waiver marked with it."""
+    marked = []
+    for check in checks:
+        waiver = waivers.get((table, check.name[:500], check.column))
+        if waiver is None or check.result != "failed":
+            marked.append(check)
+            continue
+        words = (
+            f"waived by {waiver['person_name']} until {waiver['expires_at']:%Y-%m-%d %H:%M} UTC: "
+            f"{waiver['reason']}"
+        )
+        marked.append(replace(check, waiver_id=waiver["waiver_id"], waiver=words))
+    return marked
+
+
+def _as_dict(waiver: Waiver) -> dict[str, Any]:
+    return {column.key: getattr(waiver, column.key) for column in sa.inspect(Waiver).column_attrs}

@@ -1,0 +1,165 @@
+"""A rollback sends readers back and keeps them there, and names what was found meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+from tests.gate.conftest import House
+
+from gatehouse.errors import GatehouseError
+from gatehouse.gate import certified_versions, open_certified
+from gatehouse.gate.publish import publish
+from gatehouse.gate.results import GateReport, Outcome, TableResult
+from gatehouse.gate.rollback import lift, roll_back
+from gatehouse.gate.status import read_status
+from gatehouse.gate.subject import Subject
+from gatehouse.store import open_store
+from gatehouse.store.models import Rollback
+
+REASON = "scores doubled since noon"
+
+
+TABLES = ("dim_c", "fct_a", "fct_b")
+
+
+@pytest.fixture
+def versions(house: House) -> tuple[int, int, int]:
+    """Three snapshots, all certified, the last on show."""
+    first = house.fill()
+    second = house.sql("update lake.core.fct_a set score = 0.5 where key = 'k1'")
+    third = house.sql("update lake.core.fct_a set score = 0.9 where key = 'k1'")
+    for snapshot in (first, second, third):
+        _gated(house, snapshot)
+    return first, second, third
+
+
+def _gated(house: House, snapshot: int, **results: Outcome) -> dict[str, TableResult]:
+    """What the gate does once it has looked at everything."""
+    tables = tuple(TableResult(name, results.get(name, "passed"), row_count=100) for name in TABLES)
+    report = GateReport(snapshot, None, datetime.now(UTC), tables, {})
+    published = publish(house.settings, report, Subject(snapshot))
+    return {each.table: each for each in published.tables}
+
+
+def _shown(house: House) -> Mapping[str, int]:
+    return {name: each.snapshot_id for name, each in certified_versions(house.settings).items()}
+
+
+def test_readers_of_a_table_and_of_what_is_made_from_it_go_back(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    _, second, third = versions
+    report = roll_back(house.settings, "fct_a", to=None, reason=REASON)
+    assert [each.table for each in report.tables] == ["fct_a", "fct_b"]
+    assert _shown(house) == {"fct_a": second, "fct_b": second, "dim_c": third}
+    with open_certified(house.settings) as connection:
+        row = connection.execute("select score from fct_a where key = 'k1'").fetchall()
+    assert row == [(0.5,)]
+    states = {each["table"]: each for each in read_status(house.settings)["tables"]}
+    assert states["fct_a"]["state"] == states["fct_b"]["state"] == "rolled_back"
+    assert REASON in states["fct_b"]["why"]
+    assert states["dim_c"]["state"] == "certified"
+    assert f'from _at_{second}.core."fct_b"' in (house.settings.home / "certified.sql").read_text()
+
+
+def test_nothing_newer_is_shown_until_it_is_lifted(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    first, _, _ = versions
+    roll_back(house.settings, "fct_a", to=first, reason=REASON)
+    newer = house.sql("update lake.core.fct_a set score = 0.1 where key = 'k1'")
+    tables = _gated(house, newer)
+    assert tables["fct_a"].is_certified
+    assert not tables["fct_a"].is_published
+    assert REASON in tables["fct_a"].message
+    assert _shown(house) == {"fct_a": first, "fct_b": first, "dim_c": newer}
+
+    lifted = lift(house.settings, "fct_a")
+    assert {each.table: each.to_snapshot_id for each in lifted.tables} == {
+        "fct_a": newer,
+        "fct_b": newer,
+    }
+    assert _shown(house) == dict.fromkeys(("fct_a", "fct_b", "dim_c"), newer)
+    with pytest.raises(GatehouseError, match="not rolled back"):
+        lift(house.settings, "fct_a")
+
+
+def test_a_table_goes_back_alone_if_nothing_is_made_from_it(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    _, second, third = versions
+    roll_back(house.settings, "fct_b", to=second, reason=REASON)
+    assert _shown(house) == {"fct_a": third, "fct_b": second, "dim_c": third}
+
+
+def test_who_goes_back_further_replaces_the_rollback_before(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    first, _, third = versions
+    roll_back(house.settings, "fct_b", to=None, reason=REASON)
+    roll_back(house.settings, "fct_a", to=first, reason="worse than was thought")
+    assert _shown(house) == {"fct_a": first, "fct_b": first, "dim_c": third}
+    with open_store(house.settings)() as session:
+        rows = session.query(Rollback).filter(Rollback.lifted_at.is_(None)).all()
+    assert {(row.table_name, row.root_table_name) for row in rows} == {
+        ("fct_a", "fct_a"),
+        ("fct_b", "fct_a"),
+    }
+    lift(house.settings, "fct_a")
+    assert set(_shown(house).values()) == {third}
+
+
+def test_a_version_that_failed_since_is_no_target(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    first, second, _ = versions
+    _gated(house, second, fct_a="failed")
+    roll_back(house.settings, "fct_a", to=None, reason=REASON)
+    assert _shown(house)["fct_a"] == first
+
+
+@pytest.mark.parametrize(
+    ("table", "to", "reason", "what"),
+    [
+        ("fct_a", None, " ", "needs a reason"),
+        ("fct_z", None, REASON, "no core table"),
+        ("fct_a", 999, REASON, "no certified version"),
+        ("fct_a", 0, REASON, "no certified version"),
+    ],
+    ids=["no reason", "no table", "newer than shown", "never certified"],
+)
+def test_what_cannot_be_rolled_back(
+    house: House,
+    versions: tuple[int, int, int],
+    table: str,
+    to: int | None,
+    reason: str,
+    what: str,
+) -> None:
+    with pytest.raises(GatehouseError, match=what):
+        roll_back(house.settings, table, to=to, reason=reason)
+    assert set(_shown(house).values()) == {versions[2]}
+
+
+def test_findings_made_on_what_was_taken_off_are_named(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    _, second, third = versions
+    found = [
+        ("old", f'{{"fct_a": {second}}}'),
+        ("new", f'{{"fct_a": {third}}}'),
+        ("elsewhere", f'{{"dim_c": {third}}}'),
+        ("below", f'{{"fct_b": {third}, "dim_c": {third}}}'),
+    ]
+    house.sql(
+        "create table lake.raw.findings (detection_id varchar, mode_code varchar, "
+        "snapshot_ids varchar, found_at timestamp)",
+        *(
+            f"insert into lake.raw.findings values ('{name}', 'live', '{ids}', '2026-01-01')"
+            for name, ids in found
+        ),
+    )
+    report = roll_back(house.settings, "fct_a", to=None, reason=REASON)
+    assert [each["detection"] for each in report.findings] == ["below", "new"]

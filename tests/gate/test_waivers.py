@@ -1,0 +1,122 @@
+"""A waiver lets one failed check not decide, for a while, and says so everywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.gate.conftest import House
+
+from gatehouse.errors import GatehouseError
+from gatehouse.gate import certified_versions, run_gate
+from gatehouse.gate.certificate import read_certificate
+from gatehouse.gate.results import CheckResult, TableResult, decide
+from gatehouse.gate.status import read_status
+from gatehouse.gate.waivers import end_waiver, list_waivers, waive, waived
+from gatehouse.store import open_store
+from gatehouse.store.models import Waiver
+
+REASON = "scores above one are a unit that changed; mended tonight"
+RANGE = "expect_column_values_to_be_between"
+
+
+@pytest.fixture
+def failed(house: House) -> int:
+    """A snapshot whose fct_a fails one check, and holds fct_b."""
+    house.fill()
+    bad = house.sql("update lake.core.fct_a set score = 1.5 where key = 'k1'")
+    assert run_gate(house.settings, snapshot_id=bad).held == ("fct_a", "fct_b")
+    return bad
+
+
+def _gated(house: House, snapshot_id: int) -> dict[str, TableResult]:
+    return {each.table: each for each in run_gate(house.settings, snapshot_id=snapshot_id).tables}
+
+
+def test_a_waived_check_fails_and_does_not_decide(house: House, failed: int) -> None:
+    made = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    gated = _gated(house, failed)
+    assert (gated["fct_a"].result, gated["fct_b"].result) == ("passed", "passed")
+    assert certified_versions(house.settings)["fct_a"].snapshot_id == failed
+    assert REASON in gated["fct_a"].message
+    certificate = read_certificate(house.settings, "fct_a")
+    marked = [each for each in certificate["checks"] if each["waiver_id"]]
+    assert [(each["result"], each["waiver_id"]) for each in marked] == [
+        ("failed", made["waiver_id"])
+    ]
+    assert REASON in certificate["message"]
+    assert certificate["severities"]["critical"]["failed"] == 1
+    why = {each["table"]: each["why"] for each in read_status(house.settings)["tables"]}
+    assert REASON in why["fct_a"]
+    assert made["person_name"] in why["fct_a"]
+
+
+def test_a_waiver_lets_nothing_else_fail(house: House, failed: int) -> None:
+    waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    also = house.sql("insert into lake.core.fct_a select * from lake.core.fct_a limit 1")
+    assert _gated(house, also)["fct_a"].result == "failed"
+    elsewhere = house.sql(
+        "delete from lake.core.fct_a where key = 'k1'",
+        "insert into lake.core.fct_a values ('k1', 0.5, date '2024-01-01')",
+        "update lake.core.dim_c set score = 1.5 where key = 'k1'",
+    )
+    assert _gated(house, elsewhere)["dim_c"].result == "failed"
+
+
+@pytest.mark.parametrize("how", ["expired", "ended"])
+def test_a_waiver_that_is_over_lets_nothing_fail(house: House, failed: int, how: str) -> None:
+    made = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    if how == "ended":
+        end_waiver(house.settings, made["waiver_id"])
+    else:
+        with open_store(house.settings).begin() as session:
+            found = session.get_one(Waiver, made["waiver_id"])
+            found.expires_at = datetime.now(UTC) - timedelta(seconds=1)
+    assert _gated(house, failed)["fct_a"].result == "failed"
+    assert list_waivers(house.settings) == []
+    assert len(list_waivers(house.settings, ended=True)) == 1
+    with pytest.raises(GatehouseError, match="in force"):
+        end_waiver(house.settings, made["waiver_id"])
+
+
+@pytest.mark.parametrize(
+    ("check", "reason", "days", "what"),
+    [
+        (RANGE, " ", 2, "needs a reason"),
+        (RANGE, REASON, 0, "1 to 90"),
+        (RANGE, REASON, 91, "1 to 90"),
+        ("expect", "", 2, "needs a reason"),
+        ("no day after 2030", REASON, 2, "0 failed checks"),
+        ("", REASON, 2, "0 failed checks"),
+    ],
+    ids=["no reason", "no days", "too long", "empty reason", "a check that passed", "no check"],
+)
+def test_what_cannot_be_waived(
+    house: House, failed: int, check: str, reason: str, days: int, what: str
+) -> None:
+    with pytest.raises(GatehouseError, match=what):
+        waive(house.settings, "fct_a", check, reason=reason, days=days)
+    assert list_waivers(house.settings) == []
+
+
+def test_what_could_not_be_checked_is_not_waived() -> None:
+    waiver = {
+        "waiver_id": "w",
+        "person_name": "somebody",
+        "expires_at": datetime.now(UTC),
+        "reason": REASON,
+    }
+    checks = [
+        CheckResult("gx", "a check", "critical", outcome)
+        for outcome in ("failed", "could_not_check", "passed")
+    ]
+    marked = waived("t", checks, {("t", "a check", None): waiver})
+    assert [each.waiver_id for each in marked] == ["w", "", ""]
+
+
+def test_what_could_not_be_checked_still_decides() -> None:
+    unknown = CheckResult("gx", "a check", "critical", "could_not_check")
+    excused = CheckResult("gx", "another", "critical", "failed", waiver_id="w", waiver="waived")
+    assert decide([excused, unknown], 10)[0] == "could_not_check"
+    assert decide([excused], 10) == ("passed", "another failed, waived")
+    assert decide([excused], 0)[0] == "no_data"
