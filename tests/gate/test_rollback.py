@@ -31,16 +31,15 @@ def versions(house: House) -> tuple[int, int, int]:
     second = house.sql("update lake.core.fct_a set score = 0.5 where key = 'k1'")
     third = house.sql("update lake.core.fct_a set score = 0.9 where key = 'k1'")
     for snapshot in (first, second, third):
-        _gated(house, snapshot)
+        _report(house, snapshot)
     return first, second, third
 
 
-def _gated(house: House, snapshot: int, **results: Outcome) -> dict[str, TableResult]:
+def _report(house: House, snapshot: int, **results: Outcome) -> GateReport:
     """What the gate does once it has looked at everything."""
     tables = tuple(TableResult(name, results.get(name, "passed"), row_count=100) for name in TABLES)
     report = GateReport(snapshot, None, datetime.now(UTC), tables, {})
-    published = publish(house.settings, report, Subject(snapshot))
-    return {each.table: each for each in published.tables}
+    return publish(house.settings, report, Subject(snapshot))
 
 
 def _shown(house: House) -> Mapping[str, int]:
@@ -70,7 +69,9 @@ def test_nothing_newer_is_shown_until_it_is_lifted(
     first, _, _ = versions
     roll_back(house.settings, "fct_a", to=first, reason=REASON)
     newer = house.sql("update lake.core.fct_a set score = 0.1 where key = 'k1'")
-    tables = _gated(house, newer)
+    report = _report(house, newer)
+    assert (report.certified, report.published) == (TABLES, ("dim_c",))
+    tables = {each.table: each for each in report.tables}
     assert tables["fct_a"].is_certified
     assert not tables["fct_a"].is_published
     assert REASON in tables["fct_a"].message
@@ -115,7 +116,7 @@ def test_a_version_that_failed_since_is_no_target(
     house: House, versions: tuple[int, int, int]
 ) -> None:
     first, second, _ = versions
-    _gated(house, second, fct_a="failed")
+    _report(house, second, fct_a="failed")
     roll_back(house.settings, "fct_a", to=None, reason=REASON)
     assert _shown(house)["fct_a"] == first
 

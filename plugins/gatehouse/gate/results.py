@@ -152,8 +152,13 @@ class GateReport:
 
     @property
     def certified(self) -> tuple[str, ...]:
-        """Tables whose version of this snapshot may be read."""
+        """Tables whose version of this snapshot holds."""
         return tuple(each.table for each in self.tables if each.is_certified)
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """Of them, those that readers see now: not where a rollback or a newer version stands."""
+        return tuple(each.table for each in self.tables if each.is_published)
 
     @property
     def held(self) -> tuple[str, ...]:
@@ -179,6 +184,7 @@ class GateReport:
             "checked_at": self.checked_at,
             "ok": self.ok,
             "certified": list(self.certified),
+            "published": list(self.published),
             "held": list(self.held),
             "seconds": dict(self.seconds),
             "tables": [asdict(each) | {"is_certified": each.is_certified} for each in self.tables],

@@ -125,15 +125,16 @@ def gate(built: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
     summary = {
         "snapshot_id": report.snapshot_id,
         "certified": list(report.certified),
+        "published": list(report.published),
         "held": tables,
         "seconds": dict(report.seconds),
     }
-    if report.certified:
+    if report.published:
         outlet_events[NEW_CERTIFIED].add(
             CERTIFIED,
             extra={
                 "snapshot_id": report.snapshot_id,
-                "certified": list(report.certified),
+                "certified": list(report.published),
                 "held": list(report.held),
             },
         )
