@@ -35,8 +35,8 @@ select
 from fct_actor_daily as daily
 left join abusive on daily.actor_id = abusive.actor_id
 """
-# Each actor with signals of a kind: how many rows, whether abusive, days to the first of them
-# since its abuse began.
+# Each active actor with signals of a kind: how many rows, whether abusive, days to the first of
+# them since its abuse began.
 _FLAGGED = """
 select
     signals.signal_kind_code,
@@ -48,6 +48,8 @@ select
     )
 from abuse_signals as signals
 left join abusive on signals.actor_id = abusive.actor_id
+-- An account that never did anything is no actor that could have been seen.
+where signals.actor_id in (select actor_id from fct_actor_daily)
 group by signals.signal_kind_code, signals.actor_id
 """
 
