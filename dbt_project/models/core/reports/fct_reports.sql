@@ -60,7 +60,8 @@ time_line as (
 
 ),
 
--- Only what was known before the report counts, on top of the prior: no look into the future.
+-- Only what was known before the report counts, on top of the prior: no look
+-- into the future.
 records as (
 
     select

@@ -1,5 +1,5 @@
-{#- A shadow or canary finding must not raise anyone's risk, as it is not trusted
-    yet; nor may what was done to the actor. -#}
+{#- A shadow or canary finding must not raise anyone's risk: it is not trusted
+    yet. Nor may what was done to the actor. -#}
 {%- set whole = builds_whole("abuse_signals") -%}
 {%- set touched = ref("int_signals__touched_actor_days") %}
 

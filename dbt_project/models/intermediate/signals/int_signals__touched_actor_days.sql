@@ -67,6 +67,16 @@ arrived_scores as (
 
 ),
 
+neighbours as (
+
+    select
+        actor_id,
+        occurred_date
+
+    from {{ ref("int_signals__touched_neighbours") }}
+
+),
+
 score_days as (
 
     select
@@ -219,7 +229,7 @@ final as (
 
     union
 
-    select * from {{ ref("int_signals__touched_neighbours") }}
+    select * from neighbours
 
     union
 
