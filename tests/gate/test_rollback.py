@@ -68,6 +68,8 @@ def test_nothing_newer_is_shown_until_it_is_lifted(
 ) -> None:
     first, _, _ = versions
     roll_back(house.settings, "fct_a", to=first, reason=REASON)
+    with pytest.raises(GatehouseError, match="because of fct_a"):
+        lift(house.settings, "fct_b")
     newer = house.sql("update lake.core.fct_a set score = 0.1 where key = 'k1'")
     report = _report(house, newer)
     assert (report.certified, report.published) == (TABLES, ("dim_c",))

@@ -210,6 +210,24 @@ def test_one_table_is_checked_with_what_it_is_made_from(house: House) -> None:
         report.raise_for_failure()
 
 
+def test_what_is_made_from_one_table_falls_with_it(house: House) -> None:
+    first = house.fill()
+    run_gate(house.settings, snapshot_id=first)
+    second = house.sql("update lake.core.fct_a set score = 0.995 where key = 'k1'")
+    run_gate(house.settings, snapshot_id=second)
+    stricter = {
+        "type": "expect_column_max_to_be_between",
+        "kwargs": {"column": "score", "max_value": 0.99},
+        "severity": "critical",
+        "meta": {"reason": "as was agreed later", "owner": "data"},
+    }
+    house.suite("fct_a", expectations=[stricter])
+    run_gate(house.settings, snapshot_id=second, tables=["fct_a"])
+    shown = certified_versions(house.settings)
+    assert (shown["fct_a"].snapshot_id, shown["fct_b"].snapshot_id) == (first, first)
+    assert shown["dim_c"].snapshot_id == second
+
+
 def test_a_wrong_suite_stops_its_table_only(house: House) -> None:
     snapshot = house.fill()
     house.suite("dim_c", expectations=[{"type": "expect_the_best", "severity": "critical"}])

@@ -79,6 +79,31 @@ def test_a_waiver_that_is_over_lets_nothing_fail(house: House, failed: int, how:
         end_waiver(house.settings, made["waiver_id"])
 
 
+def test_a_certificate_lives_no_longer_than_its_waiver(house: House, failed: int) -> None:
+    made = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    _gated(house, failed)
+    shown = certified_versions(house.settings)
+    assert shown["fct_a"].expires_at == made["expires_at"]
+    assert shown["dim_c"].expires_at > made["expires_at"]
+    end_waiver(house.settings, made["waiver_id"])
+    assert "fct_a" not in certified_versions(house.settings)
+    states = {each["table"]: each["state"] for each in read_status(house.settings)["tables"]}
+    assert states["fct_a"] == "expired"
+
+
+def test_a_check_is_waived_once(house: House, failed: int) -> None:
+    made = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    with pytest.raises(GatehouseError, match="waived by"):
+        waive(house.settings, "fct_a", RANGE, reason="again", days=3)
+    end_waiver(house.settings, made["waiver_id"])
+    waive(house.settings, "fct_a", RANGE, reason="again", days=3)
+
+
+def test_who_waives_a_table_that_is_held_is_sent_to_the_cause(house: House, failed: int) -> None:
+    with pytest.raises(GatehouseError, match="because of fct_a"):
+        waive(house.settings, "fct_b", RANGE, reason=REASON, days=2)
+
+
 @pytest.mark.parametrize(
     ("check", "reason", "days", "what"),
     [

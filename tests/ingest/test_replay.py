@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import json
 import stat
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -189,3 +191,17 @@ def test_raw_content_is_read_with_a_reason_only_and_that_is_recorded(tmp_path: P
     [record] = list_access(settings, 10)
     assert (record["action"], record["subject"]) == ("quarantine export", {"source": "shop"})
     assert (record["reason"], record["reader_name"]) == ("a new format", getpass.getuser())
+
+
+def test_a_row_from_the_future_is_read_again_when_its_time_has_come(tmp_path: Path) -> None:
+    settings = make_project(tmp_path, {"shop": SHOP})
+    soon = datetime.now(UTC) + timedelta(days=1, seconds=12)
+    ahead = f"1,{soon:%Y-%m-%d %H:%M:%S},a,ok\n2,2198-01-05 10:00:00,b,ok\n"
+    put(settings, "shop/a.csv", f"{HEAD}{ahead}3,2026-01-05 10:00:00,c,bad\n")
+    load(settings)
+    refused = {row["reason"]: row["row_count"] for row in list_quarantine(settings)}
+    assert refused["lies more than a day in the future"] == 2
+    time.sleep(max(0.0, (soon - datetime.now(UTC)).total_seconds() - 86_400) + 0.1)
+    (report,) = replay_quarantine(settings)
+    assert (report.rows_tried, report.rows_loaded, report.rows_unchanged) == (2, 1, 1)
+    assert len(content(settings)) == 1

@@ -68,6 +68,16 @@ def test_failed_logins_are_nobodys_activity(tables: duckdb.DuckDBPyConnection) -
     assert measure(tables, days=28, share=0.02)["chat"] == (1000, 980, 98)
 
 
+def test_each_product_has_last_days_of_its_own(tables: duckdb.DuckDBPyConnection) -> None:
+    tables.execute("""
+        insert into fct_actor_daily
+        select * replace ('api' as product_code, date '2026-09-01' as activity_date)
+        from fct_actor_daily
+    """)
+    found = measure(tables, days=28, share=0.02)
+    assert found["chat"] == found["api"] == (1000, 980, 98)
+
+
 def test_days_before_the_last_ones_do_not_count(tables: duckdb.DuckDBPyConnection) -> None:
     tables.execute("""
         insert into fct_actor_daily

@@ -50,7 +50,13 @@ def build(
     if as_json:
         print_json(report.as_dict())
     elif report.nothing_new:
-        typer.echo("Nothing was ingested since the last build; the tables are up to date.")
+        from gatehouse.build.history import has_built
+
+        typer.echo(
+            "Nothing was ingested since the last build; the tables are up to date."
+            if has_built(Settings())
+            else "Nothing was ingested yet. Next: gatehouse ingest"
+        )
     else:
         done = sum(node.ok for node in report.nodes)
         typer.echo(

@@ -94,7 +94,9 @@ def _detection(node: Any, manifest: Any) -> Detection:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise GatehouseError(
-            f"{path}: metadata {where}: {first['msg']}", next_step="mend the .yml beside it."
+            f"{Path(path).with_suffix('.yml')}: detection: "
+            f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}",
+            next_step="mend it; docs/guides/write-a-detection.md says what goes where.",
         ) from error
     _check_place(path, node.name, spec)
     sql = node.compiled_code or ""

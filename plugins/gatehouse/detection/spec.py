@@ -102,7 +102,10 @@ class DetectionSpec(BaseModel):
     @model_validator(mode="after")
     def _spare_victims(self) -> DetectionSpec:
         if self.subject == "victim" and self.proposed_action in ("suspend", "terminate"):
-            raise ValueError(f"no {self.proposed_action} of an account that is the victim")
+            raise ValueError(
+                f"proposed_action {self.proposed_action}, but subject victim: its account is not "
+                "to be ended; choose none, warn, rate_limit or restrict"
+            )
         return self
 
     @field_validator("false_positives", "known_gaps", "runbook")

@@ -23,7 +23,9 @@ _PARTS = {
     "risk_history": (
         "user_risk_history",
         "select valid_from_date, valid_to_date, tier_code, risk_probability, top_policy_code "
-        "from user_risk_history where actor_id = $1 order by valid_from_date desc",
+        "from user_risk_history where actor_id = $1 "
+        # Fading to come is in the table already; people ask what was.
+        "and valid_from_date <= current_date order by valid_from_date desc",
     ),
     "signals": (
         "abuse_signals",

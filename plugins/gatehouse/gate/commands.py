@@ -27,7 +27,7 @@ def gate(
     ] = None,
     table: Annotated[
         list[str] | None,
-        typer.Option(help="Check this core table and those it is made from; may be repeated."),
+        typer.Option(help="Check this table and all it hangs together with; may be repeated."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -149,9 +149,12 @@ def waive(
     if as_json:
         print_json(found)
         return
+    what = f"{found['check_name']} of {found['table_name']}"
+    until = f"{found['expires_at']:%Y-%m-%d %H:%M} UTC"
     typer.echo(
-        f"{found['check_name']} of {found['table_name']}: waived by {found['person_name']} until "
-        f"{found['expires_at']:%Y-%m-%d %H:%M} UTC ({found['waiver_id']})"
+        f"{what}: the waiver has ended, and so have the certificates that rested on it"
+        if end
+        else f"{what}: waived by {found['person_name']} until {until} ({found['waiver_id']})"
     )
     typer.echo(f"Next: gatehouse gate --table {found['table_name']}")
 

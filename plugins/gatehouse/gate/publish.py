@@ -87,7 +87,7 @@ def _certificate(
         message=each.message,
         duration_seconds=each.seconds,
         checked_at=report.checked_at,
-        expires_at=expires_at,
+        expires_at=min([expires_at, *(c.waived_until for c in each.checks if c.waived_until)]),
         checks=[
             CertificateCheck(
                 position=position,

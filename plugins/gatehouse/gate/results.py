@@ -27,6 +27,7 @@ class CheckResult:
         observed: counts and bounds; never values of rows.
         waiver_id: of the waiver under which its failure does not decide; empty if none.
         waiver: who waived it until when, and why, in words.
+        waived_until: when the waiver ends; a certificate that rests on it ends then.
     """
 
     tool: Literal["gx", "dbt", "gate"]
@@ -39,6 +40,7 @@ class CheckResult:
     observed: Mapping[str, Any] = field(default_factory=dict)
     waiver_id: str = ""
     waiver: str = ""
+    waived_until: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,16 @@ def lift(settings: Settings, table: str) -> RollbackReport:
             )
         ).all()
         if not names:
+            root = session.scalar(
+                sa.select(Rollback.root_table_name).where(
+                    Rollback.table_name == table, Rollback.lifted_at.is_(None)
+                )
+            )
+            if root is not None:
+                raise GatehouseError(
+                    f"{table} is rolled back because of {root}, from which it is made.",
+                    next_step=f"gatehouse rollback {root} --lift",
+                )
             raise GatehouseError(f"{table} is not rolled back.", next_step="gatehouse status")
         _lift(session, names, now)
         for name in sorted(names, key=lambda each: (each != table, each)):

@@ -53,7 +53,8 @@ def run_gate(
         settings: where everything is.
         snapshot_id: default: what the build left.
         build_id: default: the newest finished build, or the one that left ``snapshot_id``.
-        tables: core tables; those they are made from are checked with them. Default all.
+        tables: core tables; what they are made from and what is made from those is checked with
+            them. Default all.
         progress: called with a line per table.
 
     Returns:
@@ -101,6 +102,8 @@ def _choose(known: Mapping[str, CoreTable], names: Iterable[str] | None) -> list
             )
         # A table is only as good as what it is made from.
         wanted |= {name, *known[name].upstream}
+    # What is made from them stands and falls with them.
+    wanted |= {name for name, each in known.items() if wanted & {*each.upstream}}
     return [table for name, table in known.items() if name in wanted]
 
 

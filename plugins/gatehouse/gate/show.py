@@ -14,6 +14,7 @@ from gatehouse.cli.output import print_json, print_rows
 from gatehouse.cli.output import printable as visible
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.query import Answer
+from gatehouse.gate.results import CERTIFYING
 
 # A spreadsheet runs a cell that starts with one of these.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -69,7 +70,12 @@ def show_certificate(found: Mapping[str, Any]) -> None:
     )
     typer.echo(
         f"certificate {found['certificate_id']}, checked {found['checked_at']:%Y-%m-%d %H:%M} UTC, "
-        f"good until {found['expires_at']:%Y-%m-%d %H:%M} UTC, suite {found['suite_version']}, "
+        + (
+            f"good until {found['expires_at']:%Y-%m-%d %H:%M} UTC, "
+            if found["result"] in CERTIFYING
+            else ""
+        )
+        + f"suite {found['suite_version']}, "
         f"{found['row_count']:,} rows, {found['duration_seconds']:.1f} s"
     )
     if found["held_by"]:

@@ -11,12 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from gatehouse.errors import GatehouseError
+from gatehouse.gate.attach import write_attach_file
 from gatehouse.gate.certificate import read_certificate
 from gatehouse.gate.results import CheckResult
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.access import person
-from gatehouse.store.models import Waiver
+from gatehouse.store.models import Certificate, CertificateCheck, Waiver
 
 MOST_DAYS = 90
 _Key = tuple[str, str, str | None]
@@ -50,9 +51,14 @@ def waive(settings: Settings, table: str, check: str, *, reason: str, days: int)
             f"A waiver lasts 1 to {MOST_DAYS} days.",
             next_step="longer? then mend the check itself.",
         )
-    failed = [
-        each for each in read_certificate(settings, table)["checks"] if each["result"] == "failed"
-    ]
+    certificate = read_certificate(settings, table)
+    failed = [each for each in certificate["checks"] if each["result"] == "failed"]
+    if not failed and certificate["held_by"]:
+        root = certificate["held_by"][0]
+        raise GatehouseError(
+            f"{table} is held because of {root}: none of its own checks failed.",
+            next_step=f"gatehouse certificate {root}; a waiver is for a check of {root}.",
+        )
     named = [each for each in failed if each["check"] == check]
     named = named or [each for each in failed if check and check in each["check"]]
     if len(named) != 1:
@@ -62,6 +68,12 @@ def waive(settings: Settings, table: str, check: str, *, reason: str, days: int)
             next_step="name one of them; gatehouse certificate " + table,
         )
     now = datetime.now(UTC)
+    there = in_force(settings).get((table, named[0]["check"], named[0]["column"]))
+    if there is not None:
+        raise GatehouseError(
+            f"{named[0]['check']} of {table} is {_words(there)}.",
+            next_step=f"gatehouse waive --end {there['waiver_id']}, then waive it anew.",
+        )
     made = Waiver(
         waiver_id=str(uuid.uuid4()),
         table_name=table,
@@ -79,7 +91,7 @@ def waive(settings: Settings, table: str, check: str, *, reason: str, days: int)
 
 
 def end_waiver(settings: Settings, waiver_id: str) -> dict[str, Any]:
-    """Let a waiver end now.
+    """Let a waiver end now, and with it the certificates that rest on it.
 
     Raises:
         GatehouseError: no waiver in force is called so.
@@ -92,7 +104,18 @@ def end_waiver(settings: Settings, waiver_id: str) -> dict[str, Any]:
                 f"No waiver {waiver_id} is in force.", next_step="gatehouse waivers"
             )
         found.expires_at = now
-        return _as_dict(found)
+        resting = sa.select(CertificateCheck.certificate_id).where(
+            CertificateCheck.waiver_id == waiver_id
+        )
+        for certificate in session.scalars(
+            sa.select(Certificate).where(
+                Certificate.certificate_id.in_(resting), Certificate.expires_at > now
+            )
+        ):
+            certificate.expires_at = now
+        ended = _as_dict(found)
+    write_attach_file(settings)
+    return ended
 
 
 def list_waivers(settings: Settings, *, ended: bool = False) -> list[dict[str, Any]]:
@@ -122,12 +145,20 @@ def waived(
         if waiver is None or check.result != "failed":
             marked.append(check)
             continue
-        words = (
-            f"waived by {waiver['person_name']} until {waiver['expires_at']:%Y-%m-%d %H:%M} UTC: "
-            f"{waiver['reason']}"
+        marked.append(
+            replace(
+                check,
+                waiver_id=waiver["waiver_id"],
+                waiver=_words(waiver),
+                waived_until=waiver["expires_at"],
+            )
         )
-        marked.append(replace(check, waiver_id=waiver["waiver_id"], waiver=words))
     return marked
+
+
+def _words(waiver: dict[str, Any]) -> str:
+    until = f"{waiver['expires_at']:%Y-%m-%d %H:%M} UTC"
+    return f"waived by {waiver['person_name']} until {until}: {waiver['reason']}"
 
 
 def _as_dict(waiver: Waiver) -> dict[str, Any]:

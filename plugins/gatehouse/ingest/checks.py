@@ -13,6 +13,8 @@ from gatehouse.lake.sql import identifier, literal
 _NAIVE = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATE")
 _INTEGERS = ("tinyint", "smallint", "integer", "bigint")
 # What a text must look like to be local time; all else must carry its offset.
+# Time mends it: such rows are read again by every replay.
+AHEAD = "lies more than a day in the future"
 _PLAIN_TIME = r"\s*\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?\s*"
 VERSION = "version_at"
 
@@ -161,7 +163,7 @@ class Checks:
             return []
         latest = "(now() at time zone 'UTC') + interval 1 day"
         ahead = f"{identifier('v_' + column.name)} > {latest}"
-        return [Rule(column.name, "lies more than a day in the future", ahead)]
+        return [Rule(column.name, AHEAD, ahead)]
 
     def _clock_changes(self, name: str) -> list[Rule]:
         local, zone = identifier("l_" + name), literal(self.mapping.timezone)

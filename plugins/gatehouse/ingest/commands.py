@@ -135,7 +135,10 @@ def files(
         print_json(rows)
         return
     columns = ["source_id", "path", "status_code", *_ROWS, "reason"]
-    print_rows("Files", columns, rows, empty="No file was loaded yet. Next: gatehouse ingest")
+    empty = "No file was loaded yet. Next: gatehouse ingest"
+    if source or status:
+        empty = "No such file. All files: gatehouse files"
+    print_rows("Files", columns, rows, empty=empty)
 
 
 def _require_source(settings: Settings, source: str | None) -> None:

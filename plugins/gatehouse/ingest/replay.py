@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatehouse.errors import GatehouseError
 from gatehouse.ingest.batch import BatchFile, Source, judge, prepare_session, register_batch
+from gatehouse.ingest.checks import AHEAD
 from gatehouse.ingest.contracts import load_contracts
 from gatehouse.ingest.fields import packed_types
 from gatehouse.ingest.layout import Layout
@@ -68,7 +69,8 @@ def replay_quarantine(
 ) -> list[ReplayReport]:
     """Read quarantined rows again and move those that pass, with their files' counts.
 
-    Rows whose mapping and contract are as they were are not tried. The tables end up as if the
+    Rows whose mapping and contract are as they were are not tried, but for those that lay in the
+    future. The tables end up as if the
     mapping had been right from the start.
 
     Args:
@@ -120,13 +122,14 @@ class _Replay:
         self._connection = connection
         self._source = source
         self._load = load
-        self._changed = "true" if force else f"mapping_hash <> {literal(source.hash)}"
+        self._force = force
         self._report = ReplayReport(source.id)
 
     def run(self) -> ReplayReport:
         """Replay layout by layout, some files at a time, each time in one transaction."""
         row = self._connection.execute(
-            "select count(*) filter (not (" + self._changed + ")) from lake.raw.quarantine "
+            f"select count(*) filter (not ({self._is_tried('quarantine')})) "
+            "from lake.raw.quarantine as quarantine "
             f"where source_id = {literal(self._source.id)}"
         ).fetchone()
         self._report.rows_unchanged = row[0] if row else 0
@@ -141,7 +144,7 @@ class _Replay:
             "from lake.raw.files as files inner join lake.raw.quarantine as quarantine "
             "on files.file_id = quarantine.file_id and files.source_id = quarantine.source_id "
             f"where files.source_id = {literal(self._source.id)} "
-            f"and files.status_code = 'loaded' and quarantine.{self._changed_column} "
+            f"and files.status_code = 'loaded' and ({self._is_tried('quarantine')}) "
             "order by files.path, files.file_id"
         ).fetchall()
         groups: dict[str, list[BatchFile]] = {}
@@ -150,9 +153,11 @@ class _Replay:
             groups.setdefault(layout, []).append(BatchFile(Path(path), path, file_id, size))
         return groups
 
-    @property
-    def _changed_column(self) -> str:
-        return self._changed if self._changed != "true" else "source_id is not null"
+    def _is_tried(self, table: str) -> str:
+        if self._force:
+            return "true"
+        changed = f"{table}.mapping_hash <> {literal(self._source.hash)}"
+        return f"{changed} or {table}.reason = {literal(AHEAD)}"
 
     def _replay(self, layout: Layout, files: list[BatchFile]) -> None:
         register_batch(self._connection, files)
@@ -160,7 +165,7 @@ class _Replay:
             "create or replace temp table again as select quarantine.*, batch.ordinal "
             "from lake.raw.quarantine as quarantine inner join batch "
             "on quarantine.file_id = batch.file_id "
-            f"where source_id = {literal(self._source.id)} and {self._changed}"
+            f"where source_id = {literal(self._source.id)} and ({self._is_tried('quarantine')})"
         )
         if layout.kind == "parquet":
             self._view_parquet(layout)

@@ -35,9 +35,12 @@ select
     quantile_disc(
         least(max_events_per_minute, event_count - login_failure_count), $quantile
     ) as events_per_minute
-from fct_actor_daily
+from (
+    select *, max(activity_date) over (partition by product_code) as last_date
+    from fct_actor_daily
+)
 where
-    activity_date > (select max(activity_date) - $days::integer from fct_actor_daily)
+    activity_date > last_date - $days::integer
     and event_count > login_failure_count
     and actor_id not in (select actor_id from acted_on)
 group by product_code
@@ -78,7 +81,7 @@ def propose_baselines(settings: Settings, *, days: int, share: float) -> list[Ba
 
     Args:
         settings: whose certified history.
-        days: how many of its last days.
+        days: how many of each product's last days.
         share: of actor-days that may be beyond it, above 0 and below 1.
 
     Returns:

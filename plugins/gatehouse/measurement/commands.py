@@ -105,7 +105,10 @@ def baselines_command(
     for path in written:
         typer.echo(f"written: {path}")
     if not is_any:
-        typer.echo("Nothing is proposed: too few active actor-days. Take more --days or --share.")
+        typer.echo(
+            f"Nothing is proposed: {10 / share:,.0f} active actor-days of a product are needed at "
+            "this share. Take more --days, or a larger --share."
+        )
     unknown = [each.product for each in proposals if each.day[0] is None]
     if unknown:
         typer.echo(f"Not in seeds/products.csv, add a row first: {', '.join(unknown)}")

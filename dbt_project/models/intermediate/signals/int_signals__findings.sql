@@ -30,7 +30,7 @@ final as (
         'finding' as evidence_type,
 
         round(least(greatest(score, 0), 1), 6) as score,
-        coalesce(event_count, 1) as evidence_count,
+        1 as evidence_count,
 
         cast(occurred_at as date) as occurred_date,
 
