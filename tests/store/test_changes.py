@@ -103,5 +103,7 @@ def test_every_table_says_whether_it_is_synced() -> None:
         "certificates",
         "certificate_checks",
         "published_versions",
+        "rollbacks",
+        "waivers",
         "detection_runs",
     }
