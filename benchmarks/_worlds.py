@@ -25,8 +25,8 @@ from gatehouse.settings import Settings
 
 T = TypeVar("T")
 # Weights are fitted on the first days, of other seeds; what is measured after them is later too.
-FIT_DAYS = 16
-ACTORS, DAYS = int(setting("ACTORS", "2000")), int(setting("DAYS", "22"))
+FIT_DAYS = 28
+ACTORS, DAYS = int(setting("ACTORS", "2000")), int(setting("DAYS", "42"))
 # Seeds that nobody looks at while rules and weights are made.
 HELD_OUT = "301-320"
 _BOOTSTRAPS = 2_000

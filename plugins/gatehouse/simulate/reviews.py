@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gatehouse.simulate.classifier import FLAG_ABOVE
-from gatehouse.simulate.columns import DAY_US, HOUR_US, make_ids
+from gatehouse.simulate.columns import DAY_US, HOUR_US, Ints, make_ids
 from gatehouse.simulate.items import Items
 from gatehouse.simulate.policies import CONTENT_POLICIES
 from gatehouse.simulate.population import NOBODY, USER, Population
@@ -51,11 +51,13 @@ class Reviews:
         self._queue: dict[int, list[Task]] = defaultdict(list)
         self._batches: dict[int, int] = defaultdict(int)
 
-    def receive(self, items: Items, day: int) -> None:
-        """Queue flagged items, and a sample of the others, for the days after."""
+    def receive(self, items: Items, day: int, reported: Ints | None = None) -> None:
+        """Queue flagged and reported items, and a sample of the others, for the days after."""
         self._batches[day] += 1
         rng = child(self._seed, "review sample", day, self._batches[day])
         flagged = items.score > FLAG_ABOVE
+        if reported is not None:
+            flagged[reported] = True
         sampled = ~flagged & (rng.random(len(flagged)) < _SAMPLE_SHARE)
         for position in np.flatnonzero(flagged | sampled).tolist():
             is_flagged = bool(flagged[position])

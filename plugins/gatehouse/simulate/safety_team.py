@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gatehouse.simulate.accounts import account_row
-from gatehouse.simulate.columns import DAY_US, Columns, columns_of, make_ids
+from gatehouse.simulate.columns import DAY_US, Columns, Ints, columns_of, make_ids
 from gatehouse.simulate.items import Items
 from gatehouse.simulate.population import PRODUCTS, Population
 from gatehouse.simulate.reviews import Reviews, Row, office_hour
@@ -56,9 +56,9 @@ class SafetyTeam:
         """The policies that campaigns break, by their number, kind after kind."""
         self._reviews.policies = policies
 
-    def receive(self, items: Items, day: int) -> None:
-        """Take items in for review."""
-        self._reviews.receive(items, day)
+    def receive(self, items: Items, day: int, reported: Ints | None = None) -> None:
+        """Take items in for review; ``reported`` are the positions of those users reported."""
+        self._reviews.receive(items, day, reported)
 
     def raid(
         self, actors: list[int], policy_code: str, day: int, *, right: bool, product: int = 0

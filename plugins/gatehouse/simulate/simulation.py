@@ -25,7 +25,7 @@ from gatehouse.simulate.landing import Landing
 from gatehouse.simulate.logins import login_rows
 from gatehouse.simulate.networks import reputation_editions
 from gatehouse.simulate.records import Records
-from gatehouse.simulate.reports import report_rows
+from gatehouse.simulate.reports import make_reports
 from gatehouse.simulate.schemas import load_schemas
 from gatehouse.simulate.truth import Truth
 from gatehouse.simulate.world import World
@@ -124,7 +124,8 @@ class Simulation:
     def _block_rows(self, block: Block) -> Rows:
         people, seed = self._world.people, self._world.seed
         items = make_items(block, seed)
-        self._world.team.receive(items, block.day)
+        reported = make_reports(people, block, items, seed)
+        self._world.team.receive(items, block.day, reported.about if reported else None)
         self._records.add_items(people, items)
         rows: Rows = {"events": [block.columns]}
         if len(items):
@@ -134,10 +135,9 @@ class Simulation:
         logins = login_rows(people, block, seed)
         if logins is not None:
             rows["logins"] = [logins]
-        reported = report_rows(people, block, items, seed)
         if reported is not None:
-            rows["user_reports"] = [reported[0]]
-            self._records.add_reports(reported[0]["report_id"], reported[1])
+            rows["user_reports"] = [reported.rows]
+            self._records.add_reports(reported.rows["report_id"], reported.kind)
         return rows
 
     def _shared_out(self, planted: Rows, count: int) -> list[Tables]:

@@ -1,7 +1,7 @@
 """Planted abuse, one kind a module. To add a kind: subclass `Acting`, list it here."""
 
 from gatehouse.simulate.campaigns.ban_evasion import BanEvasion
-from gatehouse.simulate.campaigns.base import PHASES, Campaign
+from gatehouse.simulate.campaigns.base import EARLIEST, FORTNIGHT, PHASES, Campaign
 from gatehouse.simulate.campaigns.compute_mining import ComputeMining
 from gatehouse.simulate.campaigns.credential_stuffing import CredentialStuffing
 from gatehouse.simulate.campaigns.credit_farm import CreditFarm
@@ -39,14 +39,13 @@ KINDS: tuple[type[Campaign], ...] = (
     RefundAbuse,
 )
 KIND_NAMES = tuple(kind.kind for kind in KINDS)
-_DAYS_BETWEEN_WAVES = 14
 
 __all__ = ["KINDS", "KIND_NAMES", "PHASES", "ROW_IDS", "Campaign", "Traffic", "plant_campaigns"]
 
 
 def plant_campaigns(world: World, days: int, kinds: tuple[str, ...]) -> list[Campaign]:
-    """All campaigns of ``kinds`` that begin within ``days``: every kind once a fortnight."""
-    waves = range(days // _DAYS_BETWEEN_WAVES + 1)
+    """All campaigns of ``kinds`` that begin within ``days``: every kind about once a fortnight."""
+    waves = range((days + EARLIEST) // FORTNIGHT + 1)
     planted = [
         kind.plant(world, wave * len(KINDS) + number, wave)
         for wave in waves

@@ -13,7 +13,8 @@ from gatehouse.simulate.columns import Ints
 from gatehouse.simulate.world import World
 
 PHASES = ("initial", "adapted")
-_FORTNIGHT = 14
+FORTNIGHT = 14
+EARLIEST = 6  # days before a fortnight after the wave before
 _SURE_DAYS = 3  # nobody looks before
 _CAUGHT_A_DAY = (0.24, 0.1)  # by phase, of a campaign without stealth
 _RAIDED = (0.3, 0.8)  # share of the members whom a raid hits
@@ -97,8 +98,9 @@ class Campaign(ABC):
         # Later waves have learned from earlier ones.
         stealth = round(float(min(0.95, rng.uniform(0.15, 0.6) + 0.1 * wave)), 2)
         size = world.size(cls.plain_size * rng.uniform(0.85, 1.3))
-        delay = int(rng.integers(0, 3)) if wave else 0
-        return cls(world, number, wave, stealth, size, cls.first_day + wave * _FORTNIGHT + delay)
+        # Later waves begin on any day of their fortnight, so that no day of it is like no other.
+        shift = int(rng.integers(-EARLIEST, FORTNIGHT - EARLIEST)) if wave else 0
+        return cls(world, number, wave, stealth, size, cls.first_day + wave * FORTNIGHT + shift)
 
     @abstractmethod
     def recruit(self, rng: np.random.Generator) -> None:
@@ -168,11 +170,6 @@ class Campaign(ABC):
     def bystanders(self, count: int, rng: np.random.Generator) -> Ints:
         """Positions of ordinary users, as many as there are."""
         return self.world.bystanders(rng, count, self.now)
-
-    def crowd(self, count: int, rng: np.random.Generator) -> Ints:
-        """Positions of ``count`` ordinary users, the same one twice where there are few."""
-        chosen: Ints = rng.choice(self.world.people.settled(self.now), size=count)
-        return chosen
 
     def note(self, resource_type: str, values: list[str]) -> None:
         """Note addresses, devices and the like that are the campaign's own."""

@@ -74,7 +74,7 @@ class Phishing(Acting):
         seen = np.flatnonzero(rng.random(len(actor)) < _REPORTED_SHARE)
         self.report(
             traffic,
-            self.crowd(len(seen), rng),
+            self.witnesses(len(seen), rng),
             actor[seen],
             at[seen],
             rng.integers(3, 6, len(seen)),

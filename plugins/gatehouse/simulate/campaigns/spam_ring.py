@@ -67,7 +67,7 @@ class SpamRing(Acting):
         seen = np.flatnonzero(rng.random(len(actor)) < _REPORTED_SHARE)
         self.report(
             traffic,
-            self.crowd(len(seen), rng),
+            self.witnesses(len(seen), rng),
             actor[seen],
             at[seen],
             rng.integers(2, 5, len(seen)),

@@ -19,7 +19,7 @@ from gatehouse.simulate.logins import attempts
 from gatehouse.simulate.payments import payment_columns
 from gatehouse.simulate.policies import REPORT_POLICIES, policy_index
 from gatehouse.simulate.population import USER_AGENTS, Flags
-from gatehouse.simulate.reports import MALICIOUS, comments
+from gatehouse.simulate.reports import MALICIOUS, comments, draw_reporters
 from gatehouse.simulate.requests import PRODUCT_CODES, REQUEST, request_columns
 from gatehouse.simulate.world import spread
 
@@ -221,6 +221,10 @@ class Acting(Cast):
             }
         )
         traffic.reports.append((ids, np.full(count, kind)))
+
+    def witnesses(self, count: int, rng: np.random.Generator) -> Ints:
+        """Positions of ordinary users who report what they saw, some of them often."""
+        return draw_reporters(self.world.people.settled(self.now), count, rng, right=True)
 
     def hours(
         self, rng: np.random.Generator, count: int, between: tuple[float, float] = (7, 23)
