@@ -17,11 +17,16 @@ AllowExpired = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
-    for command in (gate, status, tables, certificate, waive, waivers, rollback, sql, actor):
+    checks = typer.Typer(invoke_without_command=True)
+    checks.callback()(gate)
+    checks.command("calibrate")(calibrate)
+    app.add_typer(checks, name="gate")
+    for command in (status, tables, certificate, waive, waivers, rollback, sql, actor):
         app.command(command.__name__)(command)
 
 
 def gate(
+    context: typer.Context,
     snapshot: Annotated[
         int | None, typer.Option(help="Snapshot to check; default: what the last build left.")
     ] = None,
@@ -36,6 +41,8 @@ def gate(
     Exits with 1 if a table is held. Readers keep its certified version before, and what is
     made from it is held too; everything else goes on.
     """
+    if context.invoked_subcommand is not None:
+        return
     from gatehouse.gate.run import run_gate
 
     settings = Settings()
@@ -67,6 +74,42 @@ def gate(
             f"in {report.seconds['total']:.1f} s."
         )
     report.raise_for_failure()
+
+
+def calibrate(
+    table: Annotated[
+        list[str] | None, typer.Option(help="Only this core table; may be repeated.")
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write them to expectations/limits.yml, for review.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Propose how far a day may be from its past, from days that were certified.
+
+    Each certified day is compared with those before it. A limit is proposed half as far again as
+    the furthest of them, not below half of the default. Nothing changes until the file is
+    written, looked at and committed.
+    """
+    from gatehouse.gate.calibrate import propose_limits, write_limits
+
+    settings = Settings()
+    proposals = propose_limits(settings, table or None)
+    path = write_limits(settings, proposals) if write and proposals else None
+    if as_json:
+        print_json({"proposals": [each.as_dict() for each in proposals], "written": path})
+        return
+    columns = ["relation", "limit", "days", "readings", "furthest", "present", "proposed"]
+    print_rows(
+        "Limits",
+        columns,
+        [each.as_dict() for each in proposals],
+        empty="No table has four weeks of certified days yet.",
+    )
+    if path:
+        typer.echo(f"Written: {path}. Next: git diff {path}")
+    elif proposals:
+        typer.echo("Next: gatehouse gate calibrate --write, then look at the change.")
 
 
 def _require_snapshot(settings: Settings, snapshot: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gatehouse.gate.attach import write_attach_file
+from gatehouse.gate.past import Judged, forget, keep
 from gatehouse.gate.results import CERTIFYING, GateReport, TableResult
 from gatehouse.gate.subject import Subject
 from gatehouse.settings import Settings
@@ -22,8 +24,13 @@ log = logging.getLogger(__name__)
 _PUBLISH_LOCK = 7_261_903_114
 
 
-def publish(settings: Settings, report: GateReport, subject: Subject) -> GateReport:
-    """Record the report, and move the pointer of each certified table.
+def publish(
+    settings: Settings,
+    report: GateReport,
+    subject: Subject,
+    judged: Mapping[str, Sequence[Judged]] | None = None,
+) -> GateReport:
+    """Record the report, move the pointer of each certified table, keep what its days look like.
 
     A pointer never goes to an older snapshot: a gate that ends late publishes nothing that a
     newer one has passed by, nor to any while the table is rolled back. A table that fails on the
@@ -42,6 +49,8 @@ def publish(settings: Settings, report: GateReport, subject: Subject) -> GateRep
                 moved = _withdraw(session, certificate)
             else:
                 moved = each.table not in back and move(session, certificate)
+                for seen in (judged or {}).get(each.table, ()) if each.table not in back else ():
+                    keep(session, certificate, seen)
             tables.append(
                 replace(
                     each,
@@ -149,6 +158,7 @@ def _withdraw(session: Session, certificate: Certificate) -> bool:
         good.snapshot_id if good else "nothing",
     )
     show_instead(session, shown, good, certificate.checked_at)
+    forget(session, certificate.table_name, good.snapshot_id if good else None)
     return True
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.attach import write_attach_file
 from gatehouse.gate.lineage import core_tables
+from gatehouse.gate.past import forget
 from gatehouse.gate.publish import alone, move, newest_good, show_instead
 from gatehouse.gate.results import CERTIFYING
 from gatehouse.lake import Lake
@@ -101,6 +102,7 @@ def roll_back(settings: Settings, table: str, *, to: int | None, reason: str) ->
                 )
             )
             show_instead(session, shown, good, now)
+            forget(session, name, good.snapshot_id if good else None)
     write_attach_file(settings)
     return RollbackReport(tuple(moved), tuple(findings_since(settings, moved)))
 

@@ -16,6 +16,8 @@ from gatehouse.errors import GatehouseError, telling
 from gatehouse.gate.dbt_checks import not_run, run_dbt_tests
 from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import CoreTable, core_tables
+from gatehouse.gate.monitors import monitor
+from gatehouse.gate.past import Judged
 from gatehouse.gate.publish import previous_figures, publish
 from gatehouse.gate.results import (
     CheckResult,
@@ -27,7 +29,7 @@ from gatehouse.gate.results import (
 )
 from gatehouse.gate.rows import Rows, count_rows
 from gatehouse.gate.subject import Subject, choose_subject
-from gatehouse.gate.suites import Expectation, Suite, load_suite
+from gatehouse.gate.suites import Drift, Expectation, Suite, load_suite
 from gatehouse.gate.versions import suite_version
 from gatehouse.gate.waivers import in_force, waived
 from gatehouse.lake import Lake
@@ -77,7 +79,7 @@ def run_gate(
         tables=tuple(hold_downstream(results, upstream).values()),
         seconds={},
     )
-    report = publish(settings, report, subject)
+    report = publish(settings, report, subject, run.judged)
     run.seconds["total"] = time.monotonic() - started
     for each in report.tables:
         if not each.is_certified:
@@ -125,6 +127,7 @@ class _Run:
     tables: list[CoreTable]
     seconds: dict[str, float] = field(default_factory=dict)
     waivers: dict[tuple[str, str, str | None], dict[str, Any]] = field(default_factory=dict)
+    judged: dict[str, list[Judged]] = field(default_factory=dict)
 
     def check(
         self, connection: duckdb.DuckDBPyConnection, progress: Callable[[str], None]
@@ -182,6 +185,7 @@ class _Run:
         checks = [
             rows.check,
             *self._gx(gx, suite, rows, previous),
+            *self._monitors(connection, table, suite, rows),
             *_unless_empty(dbt_checks, rows),
         ]
         checks = waived(table.table, checks, self.waivers)
@@ -194,6 +198,20 @@ class _Run:
             message=message,
             suite_version=suite_version(suite, table),
         )
+
+    def _monitors(
+        self, connection: duckdb.DuckDBPyConnection, table: CoreTable, suite: Suite, rows: Rows
+    ) -> list[CheckResult]:
+        checks: list[CheckResult] = []
+        for drift in suite.drift if rows.count else []:
+            try:
+                found = monitor(self.settings, connection, table, suite, drift, self.subject)
+            except duckdb.Error as error:
+                checks.append(_not_compared(drift, drift.relation(table.table), error))
+            else:
+                self.judged.setdefault(table.table, []).append(found.judged)
+                checks += found.checks
+        return checks
 
     def _gx(
         self, gx: GxRunner, suite: Suite, rows: Rows, previous: Mapping[str, float]
@@ -208,6 +226,18 @@ class _Run:
             log.warning("%s: the suite could not run (%s)", suite.table, type(error).__name__)
             observed = {"error": telling(str(error))}
         return [_blank(each, "could_not_check", observed) for each in suite.expectations]
+
+
+def _not_compared(drift: Drift, relation: str, error: duckdb.Error) -> CheckResult:
+    return CheckResult(
+        tool="gate",
+        name=f"{relation} beside its certified days",
+        severity=drift.severity,
+        result="could_not_check",
+        reason=drift.reason,
+        owner=drift.owner,
+        observed={"error": telling(str(error))},
+    )
 
 
 def _blank(each: Expectation, outcome: Outcome, observed: Mapping[str, object]) -> CheckResult:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.results import Severity
 
+LIMITS_FILE = "limits.yml"
 # Arguments of expectations that name columns.
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
 
@@ -76,6 +77,89 @@ class Empty(BaseModel):
     reason: str = Field(min_length=10)
 
 
+class Limits(BaseModel):
+    """How far a day may be from what its past leads one to expect; see `gatehouse.gate.drift`.
+
+    Attributes:
+        rows_drop: share of the forecast rows that may be missing.
+        rows_rise: rows beyond the forecast, as a share of it.
+        units_drop: share of the forecast actors that may be missing.
+        units_rise: actors beyond the forecast, as a share of it.
+        restated_drop: share of a certified day's rows that may go.
+        restated_rise: rows that may be added to a certified day, as a share of it.
+        nulls: rise of the share of rows without a value.
+        new_value: share of actors with a value never seen.
+        value_drop: share of the expected actors of a value that may be missing.
+        value_rise: actors of a value beyond what is expected, as a share of it.
+        numbers: population stability index of a number's distribution.
+        hours: population stability index of the hours of the day.
+        repeats: change of the share of rows that repeat another.
+        least: actors, or rows, below which a day, a product or a value is not judged.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rows_drop: float = Field(default=0.45, gt=0, le=1)
+    rows_rise: float = Field(default=3, gt=0)
+    units_drop: float = Field(default=0.45, gt=0, le=1)
+    units_rise: float = Field(default=3, gt=0)
+    restated_drop: float = Field(default=0.1, gt=0, le=1)
+    restated_rise: float = Field(default=0.5, gt=0)
+    nulls: float = Field(default=0.1, gt=0, le=1)
+    new_value: float = Field(default=0.05, gt=0, le=1)
+    value_drop: float = Field(default=0.6, gt=0, le=1)
+    value_rise: float = Field(default=1.5, gt=0)
+    numbers: float = Field(default=0.5, gt=0)
+    hours: float = Field(default=0.25, gt=0)
+    repeats: float = Field(default=0.05, gt=0, le=1)
+    least: int = Field(default=40, ge=1)
+
+
+class Drift(BaseModel):
+    """What of a table, or of one that it is made from, is compared with its certified past.
+
+    Attributes:
+        of: the raw table to look at, e.g. ``raw.model_scores``: a feed whose faults do not show in
+            the table itself; absent: the table itself.
+        day: column of the day, a date or a time; absent: the table is compared as a whole.
+        time: column of the time of day.
+        surface: column of the product.
+        unit: column of who a row is about: each has one vote; absent: each row.
+        values: columns of few values.
+        numbers: columns of numbers.
+        repeats: columns that tell two rows of one unit apart.
+        severity: of what is beyond a limit.
+        warnings: checks that hold nothing: what they see is as often news as a fault.
+        reason: why it matters.
+        owner: who mends it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: str = Field(default="", pattern=r"^(raw\.[a-z_]+)?$")
+    day: str = ""
+    time: str = ""
+    surface: str = ""
+    unit: str = ""
+    values: list[str] = Field(default_factory=list)
+    numbers: list[str] = Field(default_factory=list)
+    repeats: list[str] = Field(default_factory=list)
+    severity: Severity = "critical"
+    warnings: list[str] = Field(default_factory=list)
+    reason: str = Field(min_length=10)
+    owner: str = Field(min_length=2)
+
+    def relation(self, table: str) -> str:
+        """What is looked at, with its schema."""
+        return self.of or f"core.{table}"
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns it names."""
+        named = [self.day, self.time, self.surface, self.unit]
+        return [name for name in named if name] + self.values + self.numbers + self.repeats
+
+
 class Suite(BaseModel):
     """What must hold of one core table."""
 
@@ -85,7 +169,10 @@ class Suite(BaseModel):
     owner: str
     empty: Empty
     expectations: list[Expectation]
-    # Hash of the file, for `suite_version`.
+    drift: list[Drift] = Field(default_factory=list)
+    # By relation; of ``expectations/limits.yml``, not of the suite's own file.
+    limits: dict[str, Limits] = Field(default_factory=dict)
+    # Hash of the file and the limits, for `suite_version`.
     digest: str = ""
 
 
@@ -108,13 +195,34 @@ def load_suite(folder: Path, table: str, columns: Mapping[str, str]) -> Suite:
     content = path.read_bytes()
     try:
         data = yaml.safe_load(content)
-        suite = Suite.model_validate({**data, "digest": hashlib.sha256(content).hexdigest()})
+        suite = Suite.model_validate(data)
     except (yaml.YAMLError, TypeError, ValidationError) as error:
         raise GatehouseError(
             f"{path.name}: {_first_problem(error, content)}", next_step=f"edit {path}"
         ) from error
     _check(suite, path, table, columns)
-    return suite
+    known = load_limits(folder.parent / LIMITS_FILE)
+    relations = [drift.relation(table) for drift in suite.drift]
+    limits = {name: known.get(name, Limits()) for name in relations}
+    told = "".join(f"{name} {limits[name].model_dump_json()}" for name in sorted(limits))
+    digest = hashlib.sha256(content + told.encode()).hexdigest()
+    return suite.model_copy(update={"limits": limits, "digest": digest})
+
+
+def load_limits(path: Path) -> dict[str, Limits]:
+    """The limits by relation; one that the file does not name has the default ones.
+
+    Raises:
+        GatehouseError: something in the file is wrong.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        data = yaml.safe_load(path.read_bytes()) or {}
+        return {name: Limits.model_validate(own or {}) for name, own in data.items()}
+    except (yaml.YAMLError, AttributeError, ValidationError) as error:
+        words = " ".join(str(error).split())[:200]
+        raise GatehouseError(f"{path.name}: {words}", next_step=f"edit {path}") from error
 
 
 def _check(suite: Suite, path: Path, table: str, columns: Mapping[str, str]) -> None:
@@ -128,6 +236,12 @@ def _check(suite: Suite, path: Path, table: str, columns: Mapping[str, str]) -> 
         for expectation in suite.expectations
         for column in expectation.columns
         if column not in columns
+    ]
+    problems += [
+        f"drift names the column {column!r}, which the model's contract does not have"
+        for drift in suite.drift
+        for column in drift.columns
+        if not drift.of and column not in columns
     ]
     titles = [expectation.title for expectation in suite.expectations]
     problems += [

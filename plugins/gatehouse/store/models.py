@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -172,6 +173,26 @@ class CertificateCheck(Base):
     # It failed, and somebody took responsibility: it did not decide.
     waiver_id: Mapped[str | None] = mapped_column(ForeignKey("waivers.waiver_id"))
     certificate: Mapped[Certificate] = relationship(back_populates="checks")
+
+
+class TableProfile(Base):
+    """What one day of one product looked like in a version of a table that was certified.
+
+    Attributes:
+        relation_name: what was looked at: the table itself or one that it is made from.
+    """
+
+    __tablename__ = "table_profiles"
+    # Of days, products and tables; what follows from them is in the certificates.
+    is_synced = False
+
+    table_name: Mapped[str] = mapped_column(String(250), primary_key=True)
+    relation_name: Mapped[str] = mapped_column(String(250), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    surface: Mapped[str] = mapped_column(String(250), primary_key=True)
+    profile: Mapped[dict[str, Any]]
+    certificate_id: Mapped[str] = mapped_column(ForeignKey("certificates.certificate_id"))
+    snapshot_id: Mapped[int] = mapped_column(BigInteger)
 
 
 class Waiver(Base):

@@ -1,0 +1,332 @@
+"""Whether new days of a table look like its certified past: volume, hours, gaps, values, numbers.
+
+All are compared with certified days before, never with what has just failed. A reading fails where
+it is beyond its limit (`Limits`, by table in ``expectations/limits.yml``) *and* beyond what chance
+explains at its size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gatehouse.gate.profiles import OTHER_VALUES, Key, Profile
+from gatehouse.gate.suites import Drift, Limits
+
+Floats = NDArray[np.float64]
+
+_REACH_DAYS = 56
+_LEAST_DAYS = 5
+# What differs slowly is seen against days that lie further back than the drift is long.
+_LAG_DAYS, _LAGGED_DAYS = 7, 35
+_LEVEL_DAYS = 10
+_LEAST_SPREAD = 0.05
+# Of the logarithm of a weekday's share, while one of it has been seen.
+_UNKNOWN_WEEKDAY = 0.3
+# A product that is being launched multiplies within a day.
+_YOUNG_DAYS = 21
+_Z = 4.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One figure of one day and product beside what its past leads one to expect.
+
+    Attributes:
+        monitor: field of `Limits` that bounds it.
+        column: the column it is about; empty for none.
+        day: the day.
+        surface: the product; empty for none.
+        value: value of the column it is about, where one is.
+        is_grounded: whether what it was compared with is certified; a first build has no such past.
+        distance: how far it is from what is expected; 0 is as expected.
+        observed: what was found.
+        expected: what was expected.
+    """
+
+    monitor: str
+    column: str
+    day: date
+    surface: str
+    distance: float
+    observed: float
+    expected: float
+    value: str = ""
+    is_grounded: bool = True
+
+    def is_beyond(self, limits: Limits) -> bool:
+        """Whether it is further off than its table may be."""
+        return self.distance > float(getattr(limits, self.monitor))
+
+
+@dataclass(frozen=True)
+class Past:
+    """The days of a product before one, oldest first."""
+
+    days: tuple[date, ...]
+    profiles: tuple[Profile, ...]
+
+    def lagged(self, day: date) -> Past:
+        """Without the newest week where enough is left, so that slow drift does not hide."""
+        far = [
+            i
+            for i, each in enumerate(self.days)
+            if _LAG_DAYS <= (day - each).days <= _LAG_DAYS + _LAGGED_DAYS
+        ]
+        if len(far) < 2 * _LAG_DAYS:
+            return self
+        return Past(tuple(self.days[i] for i in far), tuple(self.profiles[i] for i in far))
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a count should be.
+
+    Attributes:
+        expected: its level by the newest days, times the factor of its weekday.
+        spread: standard deviation of the logarithm of observed over expected.
+    """
+
+    expected: float
+    spread: float
+
+    def chance(self, observed: float) -> float:
+        """Distance of ``observed`` in standard deviations, those of counting included."""
+        off = math.log((observed + 0.5) / (self.expected + 0.5))
+        return off / math.hypot(self.spread, 1 / math.sqrt(self.expected + 0.5))
+
+
+def forecast(days: Sequence[date], counts: Sequence[float], day: date) -> Forecast:
+    """Forecast of a daily count: median level of the newest days, by weekday.
+
+    Medians, so that a day that was off, a holiday or an outage, moves nothing. A weekday's factor
+    is believed as its weeks grow in number.
+
+    Args:
+        days: days of the past, oldest first.
+        counts: their counts.
+        day: the day to forecast.
+    """
+    logs = np.log(np.asarray(counts, dtype=float) + 0.5)
+    weekday = np.array([each.weekday() for each in days])
+    seen = max(int((weekday == day.weekday()).sum()), 0.5)
+    factors = _weekday_factors(weekday, logs)
+    plain = logs - factors[weekday]
+    level = float(np.median(plain[-_LEVEL_DAYS:]))
+    recent = plain[-2 * _LEVEL_DAYS :]
+    spread = 1.4826 * float(np.median(np.abs(recent - np.median(recent))))
+    expected = math.exp(level + float(factors[day.weekday()])) - 0.5
+    spread = math.hypot(max(spread, _LEAST_SPREAD), _UNKNOWN_WEEKDAY / seen)
+    return Forecast(max(expected, 0.0), spread)
+
+
+def _weekday_factors(weekday: NDArray[np.int_], logs: Floats) -> Floats:
+    """(7,) logarithm of a weekday's share, against the week around each of its days."""
+    around = np.array(
+        [np.median(logs[max(0, i - 3) : i + 4]) for i in range(len(logs))], dtype=float
+    )
+    factors = np.zeros(7)
+    for number in range(7):
+        own = (logs - around)[weekday == number]
+        if len(own):
+            factors[number] = float(np.median(own)) * len(own) / (len(own) + 1)
+    return factors
+
+
+def judge(
+    drift: Drift,
+    limits: Limits,
+    current: Mapping[Key, Profile],
+    certified: Mapping[Key, Profile],
+    days: Iterable[date],
+) -> list[Reading]:
+    """All readings of some days, in the order of days.
+
+    A day's past are the certified days before it; while there are none, as at a first build, the
+    days of the same snapshot before it, but for those that are beyond a limit themselves.
+
+    Args:
+        drift: what of the table is looked at.
+        limits: how far it may be off.
+        current: profiles of the days to judge, as they are now.
+        certified: profiles of certified days, as they were certified.
+        days: days to judge; a product without rows on one counts as nothing.
+    """
+    known = dict(certified)
+    readings = []
+    for day in sorted(days):
+        surfaces = sorted({surface for _, surface in [*known, *current]})
+        today = [
+            reading
+            for surface in surfaces
+            for reading in _of_surface(drift, limits, current, certified, known, (day, surface))
+        ]
+        readings += today
+        off = {each.surface for each in today if each.is_beyond(limits)}
+        for surface in surfaces:
+            if surface not in off and (day, surface) in current:
+                known.setdefault((day, surface), current[day, surface])
+    return readings
+
+
+def _of_surface(
+    drift: Drift,
+    limits: Limits,
+    current: Mapping[Key, Profile],
+    certified: Mapping[Key, Profile],
+    known: Mapping[Key, Profile],
+    key: Key,
+) -> Iterator[Reading]:
+    now, before = current.get(key, Profile()), certified.get(key)
+    if before is not None and before.rows >= limits.least:
+        yield from _restated(key, now, before)
+    if not drift.day:
+        if before is not None:
+            yield from _shape(drift, limits, key, now, Past((key[0],), (before,)))
+        return
+    past = _past(known, key)
+    if len(past.days) < _LEAST_DAYS:
+        return
+    certified_days = {each for each, _ in certified}
+    grounds = len(certified_days.intersection(past.days))
+    readings = [*_volume(limits, key, now, past)]
+    if now.units:
+        readings += _shape(drift, limits, key, now, past.lagged(key[0]))
+    yield from (replace(each, is_grounded=grounds >= _LEAST_DAYS) for each in readings)
+
+
+def _past(known: Mapping[Key, Profile], key: Key) -> Past:
+    """The days before, since the product first had rows; a day without any counts as nothing."""
+    day, surface = key
+    first = day - timedelta(days=_REACH_DAYS)
+    of_any = sorted({each for each, _ in known if first <= each < day})
+    own = [each for each in of_any if (each, surface) in known]
+    if not own:
+        return Past((), ())
+    days = tuple(each for each in of_any if each >= own[0])
+    return Past(days, tuple(known.get((each, surface), Profile()) for each in days))
+
+
+def _restated(key: Key, now: Profile, before: Profile) -> Iterator[Reading]:
+    """A day that was certified before: late rows add a little, corrections take little away."""
+    change = now.rows / before.rows - 1
+    monitor = "restated_rise" if change > 0 else "restated_drop"
+    yield Reading(monitor, "", *key, abs(change), now.rows, before.rows)
+
+
+def _volume(limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
+    """Rows and units against their forecasts."""
+    parts: tuple[tuple[str, Callable[[Profile], float]], ...] = (
+        ("rows", lambda profile: profile.capped),
+        ("units", lambda profile: profile.units),
+    )
+    for name, count in parts:
+        found = forecast(past.days, [count(each) for each in past.profiles], key[0])
+        is_young = len(past.days) < _YOUNG_DAYS and count(now) > found.expected
+        if found.expected >= limits.least and not is_young:
+            yield _against(found, count(now), key, f"{name}_drop", f"{name}_rise")
+
+
+def _against(found: Forecast, observed: float, key: Key, drop: str, rise: str) -> Reading:
+    change = observed / found.expected - 1
+    is_chance = abs(found.chance(observed)) < _Z
+    distance = 0.0 if is_chance else abs(change)
+    return Reading(
+        drop if change < 0 else rise, "", *key, distance, observed, round(found.expected, 1)
+    )
+
+
+def _shape(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
+    """What does not depend on how many rows there are."""
+    if now.units < limits.least:
+        return
+    yield from _nulls(key, now, past)
+    yield from _values(drift, limits, key, now, past)
+    yield from _numbers(drift, limits, key, now, past)
+    if drift.time and drift.day:
+        was = np.sum([each.hours for each in past.profiles if each.hours], axis=0, dtype=float)
+        distance = instability(np.asarray(now.hours, dtype=float), was)
+        yield Reading("hours", drift.time, *key, distance, float(sum(now.hours)), float(was.sum()))
+    if drift.repeats:
+        usual = median(each.repeats for each in past.profiles)
+        yield Reading("repeats", "", *key, max(0.0, now.repeats - usual), now.repeats, usual)
+
+
+def _nulls(key: Key, now: Profile, past: Past) -> Iterator[Reading]:
+    for column, share in now.nulls.items():
+        earlier = [each.nulls[column] for each in past.profiles if column in each.nulls]
+        if not earlier:
+            continue
+        usual = median(earlier)
+        # Days differ by more than chance where few units write much; see how much they did.
+        noise = max(abs(each - usual) for each in earlier)
+        error = _Z * math.sqrt(max(usual * (1 - usual), 1 / now.units) / now.units)
+        distance = max(0.0, share - usual - max(noise, error))
+        yield Reading("nulls", column, *key, distance, share, usual)
+
+
+def _values(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
+    for column in drift.values:
+        own = now.values.get(column, {})
+        earlier = [each.values.get(column, {}) for each in past.profiles]
+        seen = {value for each in earlier for value in each}
+        for value, units in own.items():
+            if value not in seen and OTHER_VALUES not in seen:
+                distance = units / now.units
+                yield Reading("new_value", column, *key, distance, units, 0, value)
+        for value in sorted(seen - {OTHER_VALUES}):
+            # By share: what all values lose is the volume's to tell.
+            shares = [
+                counts.get(value, 0) / profile.units
+                for counts, profile in zip(earlier, past.profiles, strict=True)
+                if profile.units
+            ]
+            expected = median(shares) * now.units
+            if expected < limits.least:
+                continue
+            spread = 1.4826 * median(abs(share * now.units - expected) for share in shares)
+            found = Forecast(expected, max(spread / expected, _LEAST_SPREAD))
+            units = own.get(value, 0)
+            change = units / expected - 1
+            if abs(found.chance(units)) < _Z:
+                change = 0.0
+            monitor = "value_drop" if change < 0 else "value_rise"
+            yield Reading(monitor, column, *key, abs(change), units, round(expected, 1), value)
+
+
+def _numbers(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
+    for column in drift.numbers:
+        own = now.numbers.get(column, {})
+        earlier = [each.numbers.get(column, {}) for each in past.profiles]
+        bins = sorted({*own, *(name for each in earlier for name in each)}, key=int)
+        is_now = np.array([own.get(name, 0) for name in bins], dtype=float)
+        was = np.array([sum(each.get(name, 0) for each in earlier) for name in bins], dtype=float)
+        if is_now.sum() < limits.least or was.sum() < limits.least:
+            continue
+        distance = instability(is_now, was)
+        yield Reading("numbers", column, *key, distance, float(is_now.sum()), float(was.sum()))
+
+
+def instability(now: Floats, was: Floats) -> float:
+    """Population stability index of two histograms, less what chance makes of it.
+
+    Sum over bins of (p - q) * ln(p / q) with half a unit in each bin (Siddiqi, Credit Risk
+    Scorecards, 2006). Of equal populations it is about (bins - 1) * (1 / n + 1 / m); twice that is
+    taken off.
+
+    Args:
+        now: (bins,) counts.
+        was: (bins,) counts.
+    """
+    if not now.sum() or not was.sum():
+        return 0.0
+    bins = len(now)
+    p, q = (now + 0.5) / (now.sum() + bins / 2), (was + 0.5) / (was.sum() + bins / 2)
+    index = float(((p - q) * np.log(p / q)).sum())
+    return max(0.0, index - 2 * (bins - 1) * float(1 / now.sum() + 1 / was.sum()))

@@ -1,0 +1,205 @@
+"""The gate's own checks on new days of a table, against its certified past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from gatehouse.gate.drift import Reading, judge
+from gatehouse.gate.past import CertifiedPast, Judged, read_past
+from gatehouse.gate.profiles import changed_days, read_profiles
+from gatehouse.gate.results import CheckResult, Severity
+from gatehouse.gate.suites import Drift, Limits, Suite
+from gatehouse.lake.sql import identifier
+from gatehouse.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from gatehouse.gate.lineage import CoreTable
+    from gatehouse.gate.subject import Subject
+
+# Checks by the limits whose readings they gather; {} is the column.
+CHECKS = {
+    "rows missing by day": "rows_drop",
+    "rows in excess by day": "rows_rise",
+    "actors missing by day": "units_drop",
+    "actors in excess by day": "units_rise",
+    "rows lost from certified days": "restated_drop",
+    "rows added to certified days": "restated_rise",
+    "missing values": "nulls",
+    "new values of {}": "new_value",
+    "values of {} become rare": "value_drop",
+    "values of {} become frequent": "value_rise",
+    "distribution of {}": "numbers",
+    "hours of {}": "hours",
+    "repeated rows": "repeats",
+}
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """What the monitors of a table found, and the days they looked at."""
+
+    checks: list[CheckResult]
+    judged: Judged
+
+
+def monitor(
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    table: CoreTable,
+    suite: Suite,
+    drift: Drift,
+    subject: Subject,
+) -> Monitored:
+    """Judge the days of a relation that changed since it was certified, and the newest two.
+
+    Args:
+        settings: where the certified past is kept.
+        connection: with the lake pinned at the snapshot of ``subject``.
+        table: the table whose checks these are.
+        suite: its suite.
+        drift: what is looked at.
+        subject: what is checked; a day that was not over when its last rows arrived is not judged.
+    """
+    relation = drift.relation(table.table)
+    past = read_past(settings, table.table, relation)
+    days = _days(connection, relation, drift, past, subject.snapshot_id)
+    columns = drift.columns if drift.of else table.columns
+    profiles = read_profiles(connection, relation, drift, columns, days)
+    seen = {day for day, _ in profiles} if days is None else days
+    over = {day for day in seen if _is_over(day, subject.interval_end_at)} if drift.day else seen
+    limits = suite.limits[relation]
+    readings = judge(drift, limits, profiles, past.profiles, over)
+    return Monitored(checks_of(drift, limits, readings), Judged(relation, over, profiles))
+
+
+def checks_of(drift: Drift, limits: Limits, readings: Iterable[Reading]) -> list[CheckResult]:
+    """One check for each kind of reading and column; its figures are those of the worst one."""
+    by_monitor: dict[tuple[str, str], list[Reading]] = {}
+    for each in readings:
+        column = "" if each.monitor == "nulls" else each.column
+        by_monitor.setdefault((each.monitor, column), []).append(each)
+    return [
+        _check(
+            _prefix(drift) + name.format(column),
+            column,
+            drift,
+            limits,
+            by_monitor.get((monitor, column), []),
+        )
+        for name, monitor in CHECKS.items()
+        for column in _columns(monitor, drift)
+    ]
+
+
+def _prefix(drift: Drift) -> str:
+    return f"{drift.of}: " if drift.of else ""
+
+
+def _columns(monitor: str, drift: Drift) -> list[str]:
+    """The columns that a monitor looks at, one check each; one without a name for the table."""
+    by_day = [""] if drift.day else []
+    by_monitor = {
+        "rows_drop": by_day,
+        "rows_rise": by_day,
+        "units_drop": by_day if drift.unit else [],
+        "units_rise": by_day if drift.unit else [],
+        "new_value": drift.values if drift.day else [],
+        "value_drop": drift.values,
+        "value_rise": drift.values,
+        "numbers": drift.numbers,
+        "hours": [drift.time] if drift.time and drift.day else [],
+        "repeats": [""] if drift.repeats else [],
+    }
+    return by_monitor.get(monitor, [""])
+
+
+def _check(
+    name: str, column: str, drift: Drift, limits: Limits, readings: list[Reading]
+) -> CheckResult:
+    beyond = [each for each in readings if each.is_beyond(limits)]
+    observed: dict[str, Any] = {"readings": len(readings)}
+    if readings:
+        worst = max(beyond or readings, key=lambda each: _excess(each, limits))
+        observed |= {
+            "day": worst.day.isoformat() if drift.day else None,
+            "product": worst.surface or None,
+            # Of a list that was certified; a new value may be anything.
+            "value": worst.value if worst.monitor != "new_value" else None,
+            "observed": round(worst.observed, 4),
+            "expected": round(worst.expected, 4),
+            "distance": round(worst.distance, 4),
+            "limit": getattr(limits, worst.monitor),
+            "limit_name": worst.monitor,
+        }
+        column = worst.column or column
+    if beyond:
+        observed |= {
+            "since": min(each.day for each in beyond).isoformat() if drift.day else None,
+            "products": sorted({each.surface for each in beyond if each.surface}),
+            "beyond": len(beyond),
+        }
+    return CheckResult(
+        tool="gate",
+        name=name,
+        severity=_severity(drift, name, beyond),
+        # Without a past there is nothing to compare with.
+        result="failed" if beyond else "passed" if readings else "no_data",
+        column=column or None,
+        reason=drift.reason,
+        owner=drift.owner,
+        observed={key: value for key, value in observed.items() if value not in (None, "", [])},
+    )
+
+
+def _severity(drift: Drift, name: str, beyond: list[Reading]) -> Severity:
+    """Days of a first build that differ among themselves are told; they hold nothing."""
+    is_told = name.removeprefix(_prefix(drift)) in drift.warnings or not any(
+        each.is_grounded for each in beyond
+    )
+    if not is_told or not beyond:
+        return drift.severity
+    return "info" if drift.severity == "info" else "warning"
+
+
+def _excess(reading: Reading, limits: Limits) -> float:
+    return float(reading.distance / getattr(limits, reading.monitor))
+
+
+def _days(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    drift: Drift,
+    past: CertifiedPast,
+    snapshot_id: int,
+) -> set[date] | None:
+    """Days that changed since the table was certified, and the newest two; None for all."""
+    if past.snapshot_id is None or not drift.day:
+        return None
+    changed: set[date] | None = set()
+    if past.snapshot_id < snapshot_id:
+        changed = changed_days(connection, relation, drift, past.snapshot_id, snapshot_id)
+    if changed is None:
+        return None
+    schema, _, name = relation.partition(".")
+    newest = connection.execute(
+        f"select distinct cast({identifier(drift.day)} as date) as day "
+        f"from lake.{identifier(schema)}.{identifier(name)} "
+        "where day is not null order by day desc limit 2"
+    ).fetchall()
+    return changed | {row[0] for row in newest} | _gone(past.profiles, newest)
+
+
+def _gone(certified: Mapping[Any, Any], newest: list[tuple[Any, ...]]) -> set[date]:
+    """Certified days after the newest one there is now: nobody says why they are gone."""
+    return {day for day, _ in certified if not newest or day > newest[0][0]}
+
+
+def _is_over(day: date, arrived_to: datetime | None) -> bool:
+    if arrived_to is None:
+        return True
+    return arrived_to >= datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)

@@ -1,0 +1,91 @@
+"""The profiles of certified days: what new days are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gatehouse.gate.profiles import Key, Profile
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import Certificate, TableProfile
+
+
+@dataclass(frozen=True)
+class CertifiedPast:
+    """What is known of a table's certified days.
+
+    Attributes:
+        snapshot_id: version up to which the profiles are kept; None if there are none.
+        profiles: by day and product.
+    """
+
+    snapshot_id: int | None
+    profiles: Mapping[Key, Profile]
+
+
+def read_past(settings: Settings, table: str, relation: str) -> CertifiedPast:
+    """The certified profiles of a table, or of what it is made from."""
+    own = (TableProfile.table_name == table, TableProfile.relation_name == relation)
+    query = sa.select(TableProfile).where(*own)
+    newest = sa.select(sa.func.max(TableProfile.snapshot_id)).where(*own)
+    with open_store(settings, read_only=True).begin() as session:
+        return CertifiedPast(
+            snapshot_id=session.scalar(newest),
+            profiles={
+                (row.day, row.surface): Profile.from_dict(row.profile)
+                for row in session.scalars(query)
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The days of a relation that one run of the gate judged for a table, as it saw them."""
+
+    relation: str
+    days: Collection[date]
+    profiles: Mapping[Key, Profile]
+
+
+def keep(session: Session, certificate: Certificate, judged: Judged) -> None:
+    """Let the days of a version that was just certified be what later ones are compared with."""
+    for days in _some(sorted(judged.days)):
+        session.execute(
+            sa.delete(TableProfile).where(
+                TableProfile.table_name == certificate.table_name,
+                TableProfile.relation_name == judged.relation,
+                TableProfile.day.in_(days),
+            )
+        )
+    session.add_all(
+        TableProfile(
+            table_name=certificate.table_name,
+            relation_name=judged.relation,
+            day=day,
+            surface=surface,
+            profile=profile.as_dict(),
+            certificate_id=certificate.certificate_id,
+            snapshot_id=certificate.snapshot_id,
+        )
+        for (day, surface), profile in judged.profiles.items()
+        if day in judged.days
+    )
+
+
+def forget(session: Session, table: str, after: int | None) -> None:
+    """Forget what versions after a snapshot looked like: they turned out to be wrong."""
+    gone = sa.delete(TableProfile).where(TableProfile.table_name == table)
+    if after is not None:
+        gone = gone.where(TableProfile.snapshot_id > after)
+    session.execute(gone)
+
+
+def _some(days: list[date]) -> Iterable[list[Any]]:
+    """Parts that are no longer than a statement of any database may have parameters."""
+    return (days[start : start + 500] for start in range(0, len(days), 500))

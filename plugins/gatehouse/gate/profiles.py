@@ -1,0 +1,222 @@
+"""What a table looks like, day by day and product by product: counts, never values of a person.
+
+Each actor has one vote: a number is first averaged per actor, an hour counts the actors active in
+it, and of an actor's rows only so many count. So a handful of accounts, however busy, moves no
+profile: an attack is news, not a broken feed, and must not hold the detections that would find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from gatehouse.lake.sql import identifier, literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from gatehouse.gate.suites import Drift
+
+# Rows of an actor, day and product beyond this many say more of the actor than of the feed.
+_MOST_ROWS = 20
+_MOST_VALUES = 300
+OTHER_VALUES = "(others)"
+
+Key = tuple[date, str]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One day of one product in one table.
+
+    Attributes:
+        rows: all rows.
+        capped: rows, of one unit not more than 20.
+        units: distinct units, mostly actors.
+        nulls: by column, the mean over units of the share of their rows without a value.
+        hours: (24,) units active in each hour (UTC); empty if the table has no time of day.
+        numbers: by column, units by the bin of their mean; see `number_bin`.
+        values: by column, units by value.
+        repeats: share of the rows that repeat another one of their unit.
+    """
+
+    rows: int = 0
+    capped: int = 0
+    units: int = 0
+    nulls: Mapping[str, float] = field(default_factory=dict)
+    hours: tuple[int, ...] = ()
+    numbers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    repeats: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The profile as plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Profile:
+        """The profile of `as_dict`."""
+        return cls(**{**data, "hours": tuple(data["hours"])})
+
+
+def number_bin(column: str) -> str:
+    """SQL of a number's bin: half octaves of hundredths, so that a factor of two is two bins."""
+    return f"cast(sign({column}) * floor(2 * log2(100 * abs({column}) + 1)) as integer)"
+
+
+def read_profiles(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    drift: Drift,
+    columns: Collection[str],
+    days: Iterable[date] | None,
+) -> dict[Key, Profile]:
+    """The profiles of some days of a table, in two scans of them.
+
+    Args:
+        connection: with the lake pinned.
+        relation: table of the lake with its schema.
+        drift: what of it is looked at.
+        columns: columns for which is counted how many lack a value.
+        days: which days; None for all.
+
+    Returns:
+        By day and product; a product that a row lacks is ``""``. Days without rows are absent.
+    """
+    wanted = None if days is None else sorted(days)
+    if wanted == []:
+        return {}
+    source = _source(relation, drift, wanted)
+    return _with_values(connection, source, drift, _by_unit(connection, source, drift, columns))
+
+
+def changed_days(
+    connection: duckdb.DuckDBPyConnection, relation: str, drift: Drift, since: int, until: int
+) -> set[date] | None:
+    """Days of the rows that a table gained or lost between two snapshots; None if unknown."""
+    import duckdb
+
+    schema, _, table = relation.partition(".")
+    found: set[date] = set()
+    for change in ("insertions", "deletions"):
+        try:
+            rows = connection.execute(
+                f"select distinct {_day(drift)} from ducklake_table_{change}("
+                "'lake', $1, $2, cast($3 as bigint), cast($4 as bigint))",
+                [schema, table, since + 1, until],
+            ).fetchall()
+        except duckdb.Error:
+            # The older snapshot has been expired: nobody knows any more.
+            return None
+        found |= {row[0] for row in rows if row[0] is not None}
+    return found
+
+
+def _day(drift: Drift) -> str:
+    return f"cast({identifier(drift.day)} as date)" if drift.day else "date '1970-01-01'"
+
+
+def _source(relation: str, drift: Drift, days: list[date] | None) -> str:
+    schema, _, table = relation.partition(".")
+    chosen = ""
+    if days is not None:
+        # Also as bounds: they are what prunes files.
+        named = ", ".join(f"date {literal(day.isoformat())}" for day in days)
+        column = identifier(drift.day) if drift.day else ""
+        if column:
+            chosen = (
+                f" where {column} >= date {literal(days[0].isoformat())}"
+                f" and {column} < date {literal(days[-1].isoformat())} + interval 1 day"
+                f" and {_day(drift)} in ({named})"
+            )
+    surface = (
+        f"coalesce(cast({identifier(drift.surface)} as varchar), '')" if drift.surface else "''"
+    )
+    unit = identifier(drift.unit) if drift.unit else "rowid"
+    return (
+        f"(select *, {_day(drift)} as _day, {surface} as _surface, {unit} as _unit "
+        f"from lake.{identifier(schema)}.{identifier(table)}{chosen})"
+    )
+
+
+def _by_unit(
+    connection: duckdb.DuckDBPyConnection, source: str, drift: Drift, columns: Collection[str]
+) -> dict[Key, Profile]:
+    watched = [name for name in columns if name not in (drift.day, drift.unit)]
+    repeats = ", ".join(identifier(name) for name in drift.repeats)
+    first = [
+        "count(*) as _rows",
+        *(f"count({identifier(name)}) as _n{i}" for i, name in enumerate(watched)),
+        *(f"avg({identifier(name)}) as _m{i}" for i, name in enumerate(drift.numbers)),
+    ]
+    if drift.time:
+        first.append(f"bit_or(1 << hour({identifier(drift.time)})) as _hours")
+    if repeats:
+        first.append(f"count(distinct hash({repeats})) as _distinct")
+    second = [
+        "cast(sum(_rows) as bigint)",
+        f"cast(sum(least(_rows, {_MOST_ROWS})) as bigint)",
+        "count(*)",
+        *(f"avg(1 - _n{i} / _rows)" for i in range(len(watched))),
+        *(
+            f"histogram({number_bin(f'_m{i}')}) filter (where _m{i} is not null)"
+            for i in range(len(drift.numbers))
+        ),
+        *(f"cast(sum((_hours >> {h}) & 1) as bigint)" for h in range(24) if drift.time),
+        *(["1 - sum(_distinct) / sum(_rows)"] if repeats else []),
+    ]
+    rows = connection.execute(
+        f"select _day, _surface, {', '.join(second)} from ("
+        f"select _day, _surface, _unit, {', '.join(first)} from {source} "
+        "group by _day, _surface, _unit) group by _day, _surface"
+    ).fetchall()
+    return {(row[0], row[1]): _profile(row[2:], watched, drift) for row in rows if row[0]}
+
+
+def _profile(row: tuple[Any, ...], watched: list[str], drift: Drift) -> Profile:
+    after_nulls = 3 + len(watched)
+    after_numbers = after_nulls + len(drift.numbers)
+    after_hours = after_numbers + (24 if drift.time else 0)
+    numbers = zip(drift.numbers, row[after_nulls:after_numbers], strict=True)
+    return Profile(
+        rows=row[0],
+        capped=row[1],
+        units=row[2],
+        nulls=dict(zip(watched, (round(share, 6) for share in row[3:after_nulls]), strict=True)),
+        hours=tuple(int(count) for count in row[after_numbers:after_hours]),
+        numbers={name: {str(k): v for k, v in (bins or {}).items()} for name, bins in numbers},
+        repeats=round(row[after_hours], 6) if drift.repeats else 0.0,
+    )
+
+
+def _with_values(
+    connection: duckdb.DuckDBPyConnection, source: str, drift: Drift, found: dict[Key, Profile]
+) -> dict[Key, Profile]:
+    if not drift.values:
+        return found
+    names = [identifier(name) for name in drift.values]
+    texts = ", ".join(f"cast({name} as varchar) as {name}" for name in names)
+    sets = ", ".join(f"(_day, _surface, {name})" for name in names)
+    which = f"grouping_id({', '.join(names)})"
+    rows = connection.execute(
+        f"select _day, _surface, {which}, {', '.join(names)}, count(distinct _unit) as units "
+        f"from (select _day, _surface, _unit, {texts} from {source}) "
+        f"group by grouping sets ({sets}) order by units desc, {', '.join(names)}"
+    ).fetchall()
+    everything = (1 << len(names)) - 1
+    column_of = {everything & ~(1 << (len(names) - 1 - i)): i for i in range(len(names))}
+    values: dict[Key, dict[str, dict[str, int]]] = {}
+    for row in rows:
+        column = column_of[row[2]]
+        value, key = row[3 + column], (row[0], row[1])
+        if value is not None and key in found:
+            counts = values.setdefault(key, {}).setdefault(drift.values[column], {})
+            # What has more values than that is no short list; the rest counts as one.
+            name = value if len(counts) < _MOST_VALUES else OTHER_VALUES
+            counts[name] = counts.get(name, 0) + row[-1]
+    return {
+        key: Profile(**{**vars(profile), "values": values.get(key, {})})
+        for key, profile in found.items()
+    }

@@ -1,0 +1,170 @@
+"""Readings of days beside their past: what is told, and what is not."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatehouse.gate.drift import Reading, judge
+from gatehouse.gate.profiles import Key, Profile
+from gatehouse.gate.suites import Drift, Limits
+
+FIRST = date(2026, 1, 5)  # a Monday
+DRIFT = Drift(
+    day="day",
+    time="at",
+    surface="product",
+    unit="actor",
+    values=["country"],
+    numbers=["tokens"],
+    repeats=["at"],
+    reason="a day must look like its past",
+    owner="data",
+)
+LIMITS = Limits()
+# Fewer at week-ends.
+WEEK = (400, 410, 395, 405, 400, 160, 150)
+
+
+def _profile(units: int, **changes: Any) -> Profile:
+    whole = {
+        "rows": units * 3,
+        "capped": units * 3,
+        "units": units,
+        "nulls": {"device": 0.2},
+        "hours": tuple(units // 4 if 6 <= hour < 22 else units // 20 for hour in range(24)),
+        "numbers": {"tokens": {"8": units // 4, "9": units // 2, "10": units // 4}},
+        "values": {"country": {"DE": units // 2, "FR": units // 2}},
+    }
+    return Profile(**{**whole, **changes})
+
+
+def _past(days: int = 35, product: str = "chat") -> dict[Key, Profile]:
+    return {
+        (FIRST + timedelta(days=n), product): _profile(WEEK[n % 7] + 3 * (n % 5))
+        for n in range(days)
+    }
+
+
+def _beyond(now: Profile | None, past: dict[Key, Profile], number: int = 35) -> set[str]:
+    day = FIRST + timedelta(days=number)
+    current = {} if now is None else {(day, "chat"): now}
+    readings = judge(DRIFT, LIMITS, current, past, [day])
+    return {each.monitor for each in readings if each.is_beyond(LIMITS)}
+
+
+def test_an_ordinary_day_is_not_told() -> None:
+    assert _beyond(_profile(403), _past()) == set()
+
+
+def test_a_quiet_weekend_is_not_told_and_a_quiet_monday_is() -> None:
+    assert _beyond(_profile(150), _past(40), 40) == set()
+    assert _beyond(_profile(150), _past()) == {"rows_drop", "units_drop"}
+
+
+def test_the_first_weekends_are_not_told() -> None:
+    assert _beyond(_profile(150), _past(5), 5) == set()
+
+
+_FAULTS: dict[str, tuple[Profile | None, set[str]]] = {
+    "silent": (None, {"rows_drop", "units_drop"}),
+    "half of the rows": (_profile(400, capped=500), {"rows_drop"}),
+    "five times the actors": (_profile(2000), {"rows_rise", "units_rise"}),
+    "values lost": (_profile(400, nulls={"device": 0.6}), {"nulls"}),
+    "a thousand times as large": (
+        _profile(400, numbers={"tokens": {"28": 100, "29": 200, "30": 100}}),
+        {"numbers"},
+    ),
+    "always the same": (_profile(400, numbers={"tokens": {"9": 400}}), {"numbers"}),
+    "another time zone": (
+        _profile(400, hours=tuple(100 if (h + 9) % 24 in range(6, 22) else 20 for h in range(24))),
+        {"hours"},
+    ),
+    "a new value": (
+        _profile(400, values={"country": {"DE": 200, "FR": 160, "XX": 40}}),
+        {"new_value"},
+    ),
+    "one value lost": (_profile(400, values={"country": {"DE": 400}}), {"value_drop"}),
+    "rows twice": (_profile(400, repeats=0.5), {"repeats"}),
+}
+
+
+@pytest.mark.parametrize(("now", "monitors"), _FAULTS.values(), ids=_FAULTS)
+def test_a_broken_day_is_told_by_its_monitor(now: Profile | None, monitors: set[str]) -> None:
+    assert _beyond(now, _past()) == monitors
+
+
+def test_a_certified_day_may_gain_a_little_and_lose_next_to_nothing() -> None:
+    past = _past(36)
+    day = FIRST + timedelta(days=35)
+    rows = past[day, "chat"].rows
+    for share, expected in ((1.2, set()), (0.8, {"restated_drop"}), (1.7, {"restated_rise"})):
+        now = _profile(WEEK[0], rows=int(rows * share))
+        readings = judge(DRIFT, LIMITS, {(day, "chat"): now}, past, [day])
+        assert {each.monitor for each in readings if each.is_beyond(LIMITS)} == expected, share
+
+
+def test_slow_drift_is_seen_against_days_further_back() -> None:
+    """Each day differs little from the one before, all of them much from three weeks ago."""
+    past = _past(28)
+    for n in range(14):
+        shifted = {"8": 100 - 7 * n, "9": 200 - 14 * n, "10": 100 + 21 * n}
+        past[FIRST + timedelta(days=28 + n), "chat"] = _profile(400, numbers={"tokens": shifted})
+    now = _profile(400, numbers={"tokens": {"8": 2, "9": 4, "10": 394}})
+    assert "numbers" in _beyond(now, past, 42)
+
+
+def test_few_are_not_judged() -> None:
+    few = {key: _profile(12) for key in _past()}
+    assert _beyond(None, few) == set()
+
+
+def test_a_product_that_is_being_launched_may_multiply() -> None:
+    assert _beyond(_profile(2000), _past(10), 10) == set()
+
+
+def test_a_product_that_was_never_there_is_not_judged_and_the_others_are() -> None:
+    day = FIRST + timedelta(days=35)
+    current = {(day, "chat"): _profile(400), (day, "new"): _profile(5000)}
+    readings = judge(DRIFT, LIMITS, current, _past(), [day])
+    assert {each.surface for each in readings} == {"chat"}
+
+
+def test_days_of_a_first_build_are_compared_but_stand_on_no_certified_ground() -> None:
+    whole = _past(35)
+    whole[FIRST + timedelta(days=30), "chat"] = _profile(20)
+    readings = judge(DRIFT, LIMITS, whole, {}, sorted({day for day, _ in whole}))
+    beyond = [each for each in readings if each.is_beyond(LIMITS)]
+    assert {each.day for each in beyond} == {FIRST + timedelta(days=30)}
+    assert not any(each.is_grounded for each in readings)
+    later = FIRST + timedelta(days=35)
+    grounded = judge(DRIFT, LIMITS, {(later, "chat"): _profile(400)}, whole, [later])
+    assert grounded
+    assert all(each.is_grounded for each in grounded)
+
+
+def test_a_broken_day_does_not_become_what_the_next_is_compared_with() -> None:
+    past = _past()
+    days = [FIRST + timedelta(days=35 + n) for n in range(12)]
+    current = {(day, "chat"): _profile(WEEK[day.weekday()] // 3) for day in days}
+    readings = judge(DRIFT, LIMITS, current, past, days)
+    beyond = {each.day for each in readings if each.is_beyond(LIMITS)}
+    assert beyond == set(days)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations(range(35)))
+def test_the_order_of_the_past_does_not_matter(order: list[int]) -> None:
+    past = [*_past().items()]
+    shuffled = dict(past[number] for number in order)
+    day = FIRST + timedelta(days=35)
+    current = {(day, "chat"): _profile(250)}
+
+    def read(certified: dict[Key, Profile]) -> list[Reading]:
+        return judge(DRIFT, LIMITS, current, certified, [day])
+
+    assert read(shuffled) == read(dict(past))

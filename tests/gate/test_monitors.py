@@ -1,0 +1,206 @@
+"""The gate beside the certified past: real tables, real snapshots, real certificates."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+import sqlalchemy as sa
+from tests.gate.conftest import House
+
+from gatehouse.errors import GatehouseError
+from gatehouse.gate import certified_versions, run_gate
+from gatehouse.gate.calibrate import propose_limits, write_limits
+from gatehouse.gate.results import CheckResult, TableResult
+from gatehouse.gate.rollback import roll_back
+from gatehouse.gate.suites import load_limits, load_suite
+from gatehouse.gate.waivers import waive
+from gatehouse.store import open_store
+from gatehouse.store.models import TableProfile
+
+DRIFT = {
+    "day": "day",
+    "unit": "key",
+    "numbers": ["score"],
+    "reason": "a day must look like the days before it",
+    "owner": "data",
+}
+FEED = {**DRIFT, "of": "raw.a"}
+FIRST = date(2024, 1, 1)
+
+
+def _rows(table: str, start: int, days: int, units: int = 100, score: str = "") -> str:
+    score = score or "(hash(unit * 7 + day) % 100) / 100.0::double"
+    return (
+        f"insert into lake.{table} select 'k' || day || '-' || unit, {score}, "
+        f"date '{FIRST}' + day::int from range({start}, {start + days}) as d (day), "
+        f"range({units}) as u (unit)"
+    )
+
+
+@pytest.fixture
+def watched(house: House) -> House:
+    """A certified house: 30 days of 100 units in each table."""
+    for table in ("fct_a", "dim_c"):
+        house.suite(table, expectations=[], drift=[DRIFT])
+    house.suite("fct_b", expectations=[], drift=[FEED])
+    house.fill(0)
+    tables = ("raw.a", "raw.c", "core.fct_a", "core.fct_b", "core.dim_c")
+    snapshot = house.sql(*(_rows(table, 0, 30) for table in tables))
+    report = run_gate(house.settings, snapshot_id=snapshot)
+    assert report.ok, [each.message for each in report.tables]
+    return house
+
+
+def _gate(house: House, snapshot: int) -> dict[str, TableResult]:
+    return {each.table: each for each in run_gate(house.settings, snapshot_id=snapshot).tables}
+
+
+def _failed(result: TableResult) -> list[CheckResult]:
+    return [each for each in result.checks if each.result == "failed"]
+
+
+def _days_kept(house: House, table: str) -> int:
+    with open_store(house.settings)() as session:
+        query = sa.select(sa.func.count()).where(TableProfile.table_name == table)
+        return session.scalar(query) or 0
+
+
+def test_ordinary_days_are_certified_and_kept_as_past(watched: House) -> None:
+    assert _days_kept(watched, "fct_a") == 30
+    found = _gate(watched, watched.sql(_rows("core.fct_a", 30, 1)))
+    assert found["fct_a"].is_certified
+    assert _days_kept(watched, "fct_a") == 31
+
+
+def test_a_broken_day_holds_its_table_and_says_what_was_seen(watched: House) -> None:
+    found = _gate(watched, watched.sql(_rows("core.fct_a", 30, 1, units=30)))
+    assert found["fct_a"].result == "failed"
+    failed = {each.name: each for each in _failed(found["fct_a"])}
+    assert set(failed) == {"rows missing by day", "actors missing by day"}
+    observed = failed["rows missing by day"].observed
+    assert observed["day"] == observed["since"] == "2024-01-31"
+    assert observed["observed"] == 30
+    assert observed["expected"] == pytest.approx(100, abs=2)
+    assert found["fct_b"].held_by == ("fct_a",)
+    assert found["dim_c"].is_certified
+    assert _days_kept(watched, "fct_a") == 30
+
+
+def test_a_number_that_is_always_the_same_holds_its_table(watched: House) -> None:
+    found = _gate(watched, watched.sql(_rows("core.fct_a", 30, 1, score="0.5")))
+    assert [each.name for each in _failed(found["fct_a"])] == ["distribution of score"]
+
+
+def test_what_a_later_day_does_not_show_is_seen_in_the_day_that_changed(watched: House) -> None:
+    """A certified day loses half of its rows while a good new day arrives."""
+    gone = f"delete from lake.core.fct_a where day = date '{FIRST + timedelta(days=12)}' " + (
+        "and hash(key) % 2 = 0"
+    )
+    found = _gate(watched, watched.sql(gone, _rows("core.fct_a", 30, 1)))
+    names = {each.name: each.observed["day"] for each in _failed(found["fct_a"])}
+    assert names["rows lost from certified days"] == "2024-01-13"
+
+
+def test_a_feed_holds_the_table_that_is_made_from_it(watched: House) -> None:
+    found = _gate(watched, watched.sql(_rows("raw.a", 30, 1, units=20)))
+    assert "raw.a: rows missing by day" in [each.name for each in _failed(found["fct_b"])]
+    assert found["fct_a"].is_certified
+
+
+def test_a_feed_that_cannot_be_read_is_neither_passed_nor_failed(watched: House) -> None:
+    watched.suite("fct_b", expectations=[], drift=[{**FEED, "of": "raw.nothing"}])
+    found = _gate(watched, watched.sql(_rows("core.dim_c", 30, 1)))
+    assert found["fct_b"].result == "could_not_check"
+    assert found["dim_c"].is_certified
+
+
+def test_a_day_that_is_not_over_is_not_judged(watched: House) -> None:
+    watched.built(watched.sql(_rows("core.fct_a", 1000, 1, units=3)))
+    # Its last rows arrived in 2024, years before that day ends.
+    report = run_gate(watched.settings)
+    assert {each.table: each.result for each in report.tables}["fct_a"] == "passed"
+
+
+def test_after_a_waiver_the_new_level_is_what_days_are_compared_with(watched: House) -> None:
+    first = watched.sql(_rows("core.fct_a", 30, 7, units=30))
+    assert not _gate(watched, first)["fct_a"].is_certified
+    for name in ("rows missing by day", "actors missing by day"):
+        waive(
+            watched.settings, "fct_a", name, days=3, reason="most units moved away, as was agreed"
+        )
+    assert _gate(watched, first)["fct_a"].is_certified
+    assert _days_kept(watched, "fct_a") == 37
+
+
+def test_a_rollback_forgets_what_the_wrong_version_looked_like(watched: House) -> None:
+    _gate(watched, watched.sql(_rows("core.fct_a", 30, 5)))
+    assert _days_kept(watched, "fct_a") == 35
+    roll_back(watched.settings, "fct_a", to=None, reason="those days were another product's")
+    assert _days_kept(watched, "fct_a") == 30
+    assert certified_versions(watched.settings)["fct_a"].snapshot_id
+
+
+def test_a_first_build_holds_nothing_for_days_that_differ_among_themselves(house: House) -> None:
+    house.suite("fct_a", expectations=[], drift=[DRIFT])
+    house.fill(0)
+    snapshot = house.sql(
+        *(_rows(f"core.{name}", 0, 30) for name in ("fct_b", "dim_c")),
+        _rows("core.fct_a", 0, 20),
+        _rows("core.fct_a", 20, 1, units=5),
+        _rows("core.fct_a", 21, 9),
+    )
+    found = _gate(house, snapshot)["fct_a"]
+    assert found.is_certified
+    assert {(each.name, each.severity) for each in _failed(found)} == {
+        ("rows missing by day", "warning"),
+        ("actors missing by day", "warning"),
+    }
+
+
+def test_limits_are_of_the_file_and_part_of_the_version(watched: House) -> None:
+    folder = watched.settings.core_suites
+    columns = {"key": "varchar", "score": "double", "day": "date"}
+    before = load_suite(folder, "fct_a", columns)
+    path = folder.parent / "limits.yml"
+    path.write_text("core.fct_a: {rows_drop: 0.9, units_drop: 0.9}\n", "utf-8")
+    after = load_suite(folder, "fct_a", columns)
+    assert before.digest != after.digest
+    assert _gate(watched, watched.sql(_rows("core.fct_a", 30, 1, units=30)))["fct_a"].is_certified
+    path.write_text("core.fct_a: {rows_dorp: 0.9}\n", "utf-8")
+    with pytest.raises(GatehouseError, match=r"limits\.yml.*rows_dorp"):
+        load_suite(folder, "fct_a", columns)
+
+
+def test_a_drift_that_names_an_unknown_column_is_refused(watched: House) -> None:
+    watched.suite("dim_c", drift=[{**DRIFT, "unit": "whom"}])
+    found = _gate(watched, watched.sql(_rows("core.dim_c", 30, 1)))["dim_c"]
+    assert found.result == "could_not_check"
+    assert "whom" in found.message
+
+
+def test_limits_are_proposed_from_certified_days_and_written_for_review(watched: House) -> None:
+    assert {each.relation for each in propose_limits(watched.settings)} == {
+        "core.fct_a",
+        "core.dim_c",
+        "raw.a",
+    }
+    proposals = propose_limits(watched.settings, ["fct_a"])
+    by_limit = {each.limit: each for each in proposals}
+    assert by_limit["rows_drop"].days == 30
+    # Certified days were all alike, so half of the default is enough.
+    assert by_limit["rows_drop"].proposed == pytest.approx(0.23)
+    assert by_limit["numbers"].furthest < by_limit["numbers"].proposed
+    path = write_limits(watched.settings, proposals)
+    assert load_limits(path)["core.fct_a"].rows_drop == pytest.approx(0.23)
+    found = _gate(watched, watched.sql(_rows("core.fct_a", 30, 1, units=57)))["fct_a"]
+    assert [each.name for each in _failed(found)] == [
+        "rows missing by day",
+        "actors missing by day",
+    ]
+
+
+def test_nothing_is_proposed_from_a_few_days(house: House) -> None:
+    assert propose_limits(house.settings) == []
+    with pytest.raises(GatehouseError, match="no core table fct_x"):
+        propose_limits(house.settings, ["fct_x"])
