@@ -106,4 +106,5 @@ def test_every_table_says_whether_it_is_synced() -> None:
         "rollbacks",
         "waivers",
         "detection_runs",
+        "incidents",
     }

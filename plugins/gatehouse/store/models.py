@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -283,6 +284,81 @@ class DetectionCode(Base):
     detection_version: Mapped[int] = mapped_column(Integer)
     sql: Mapped[str] = mapped_column(Text)
     first_run_at: Mapped[datetime]
+
+
+class Incident(Base):
+    """One cause of trouble, from when it was first seen until it is over."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        CheckConstraint(
+            "kind in ('data', 'infrastructure', 'pipeline', 'channel', 'silence')", name="kind"
+        ),
+        CheckConstraint("severity in ('critical', 'warning')", name="severity"),
+        CheckConstraint("state in ('open', 'acknowledged', 'resolved')", name="state"),
+        # One at a time for one cause, whoever looks at once.
+        Index(
+            "uq_incidents_open",
+            "cause_key",
+            unique=True,
+            sqlite_where=text("state <> 'resolved'"),
+            postgresql_where=text("state <> 'resolved'"),
+        ),
+    )
+
+    incident_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    # What makes two sightings the same cause, e.g. "data:fct_events".
+    cause_key: Mapped[str] = mapped_column(String(500))
+    kind: Mapped[str] = mapped_column(String(16))
+    severity: Mapped[str] = mapped_column(String(16))
+    # Root table, task, detection, monitor or channel.
+    subject_name: Mapped[str] = mapped_column(String(500))
+    title: Mapped[str] = mapped_column(Text)
+    owner: Mapped[str] = mapped_column(String(250), default="")
+    state: Mapped[str] = mapped_column(String(16), default="open")
+    # Names, days and counts: never values of rows.
+    details: Mapped[dict[str, Any]]
+    opened_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    seen_count: Mapped[int] = mapped_column(Integer, default=1)
+    # People were last told; escalation counts from here.
+    alerted_at: Mapped[datetime]
+    acknowledged_by_name: Mapped[str | None] = mapped_column(String(250))
+    acknowledged_at: Mapped[datetime | None]
+    snoozed_by_name: Mapped[str | None] = mapped_column(String(250))
+    snoozed_until_at: Mapped[datetime | None]
+    snooze_reason: Mapped[str | None] = mapped_column(Text)
+    escalated_at: Mapped[datetime | None]
+    resolved_at: Mapped[datetime | None]
+    # How: "passed", "waived", "checked", "succeeded", "gone", ...
+    resolution: Mapped[str | None] = mapped_column(String(64))
+
+
+class AlertDelivery(Base):
+    """One message about an incident to one channel: waiting, sent or failed. Holds no address."""
+
+    __tablename__ = "alert_deliveries"
+    __table_args__ = (
+        CheckConstraint("event in ('opened', 'repeated', 'escalated', 'resolved')", name="event"),
+        CheckConstraint("outcome in ('waiting', 'sent', 'failed', 'left_out')", name="outcome"),
+        Index("ix_alert_deliveries_outcome", "outcome"),
+        Index("ix_alert_deliveries_incident", "incident_id"),
+    )
+    # Written at every attempt; what was told to whom is of no use to measurement.
+    is_synced = False
+
+    delivery_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    incident_id: Mapped[str] = mapped_column(ForeignKey("incidents.incident_id"))
+    channel_name: Mapped[str] = mapped_column(String(64))
+    event: Mapped[str] = mapped_column(String(16))
+    outcome: Mapped[str] = mapped_column(String(16), default="waiting")
+    # Kind of the last failure, e.g. "timeout", "http_503"; never a text or an address.
+    error_kind: Mapped[str | None] = mapped_column(String(64))
+    attempt_count: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime]
+    attempted_at: Mapped[datetime | None]
+    # Somebody is sending it until then: nobody else does.
+    claimed_until_at: Mapped[datetime | None]
 
 
 class AccessRecord(Base):
