@@ -18,6 +18,7 @@ _ROOMS = (
     "gatehouse.ingest.commands",
     "gatehouse.build.commands",
     "gatehouse.gate.commands",
+    "gatehouse.alerts.commands",
     "gatehouse.detection.commands",
     "gatehouse.measurement.commands",
     "gatehouse.lake.commands",

@@ -34,15 +34,20 @@ def gate(
         list[str] | None,
         typer.Option(help="Check this table and all it hangs together with; may be repeated."),
     ] = None,
+    alert: Annotated[
+        bool, typer.Option("--alert/--no-alert", help="Open and end incidents, and tell people.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Check the core tables of a snapshot, and show readers those that hold.
 
     Exits with 1 if a table is held. Readers keep its certified version before, and what is
-    made from it is held too; everything else goes on.
+    made from it is held too; everything else goes on. With --no-alert people hear of it from the
+    next check, or from Airflow's next look.
     """
     if context.invoked_subcommand is not None:
         return
+    from gatehouse.alerts import alert_gate
     from gatehouse.gate.run import run_gate
 
     settings = Settings()
@@ -54,6 +59,8 @@ def gate(
         tables=table or None,
         progress=None if as_json else lambda line: typer.echo(line, err=True),
     )
+    if alert:
+        alert_gate(settings)
     if as_json:
         print_json(report.as_dict())
     else:

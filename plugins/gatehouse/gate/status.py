@@ -9,6 +9,7 @@ import duckdb
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gatehouse.alerts.people import count_open
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.publish import rolled_back
 from gatehouse.gate.published import Published, published_versions
@@ -36,11 +37,13 @@ def read_status(settings: Settings) -> dict[str, Any]:
         ]
         build = _last_build(session)
         held = _held_detections(session)
+        incidents = count_open(session)
     return {
         "tables": tables,
         "loads": _last_loads(settings),
         "build": build,
         "detections_held": held,
+        "incidents_open": incidents,
     }
 
 

@@ -1,0 +1,270 @@
+"""From what the gate found to causes: what is wrong at its root, and how far it reaches."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+from gatehouse.gate.results import CERTIFYING
+
+Kind = Literal["data", "infrastructure", "pipeline", "channel", "silence"]
+Severity = Literal["critical", "warning"]
+
+# What of a check's observations is a number of rows or days, never a value of a row.
+_COUNTS = (
+    "failing_rows",
+    "unexpected_count",
+    "unexpected_percent",
+    "missing_count",
+    "element_count",
+    "row_count",
+    "beyond",
+)
+_MOST_CHECKS = 5
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One thing that is wrong, as seen now.
+
+    Attributes:
+        key: what makes two sightings the same cause, e.g. ``data:fct_events``.
+        subject: root table, task, detection, monitor or channel.
+        title: what is wrong, in a line.
+        seen_at: when this was found; a sighting that is not newer counts as the same.
+        details: what the alert says besides: names, days and counts, never values of rows.
+    """
+
+    key: str
+    kind: Kind
+    severity: Severity
+    subject: str
+    title: str
+    seen_at: datetime
+    owner: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of `Checked`, as its certificate keeps it."""
+
+    name: str
+    severity: str
+    result: str
+    column: str | None = None
+    reason: str = ""
+    owner: str = ""
+    observed: Mapping[str, Any] = field(default_factory=dict)
+    is_waived: bool = False
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The newest certificate of a table: of its newest snapshot, the newest check."""
+
+    table: str
+    snapshot_id: int
+    result: str
+    checked_at: datetime
+    held_by: tuple[str, ...] = ()
+    message: str = ""
+    row_count: int = 0
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether readers may be shown this version."""
+        return self.result in CERTIFYING and not self.held_by
+
+    @property
+    def is_waived(self) -> bool:
+        """Whether a waiver let it pass."""
+        return any(check.is_waived for check in self.checks)
+
+    def found(self, result: str, *severities: str) -> list[Check]:
+        """Checks with a result that nobody waived."""
+        return [
+            each
+            for each in self.checks
+            if each.result == result and each.severity in severities and not each.is_waived
+        ]
+
+    @property
+    def unchecked(self) -> list[Check]:
+        """Checks that hold nothing and could not be carried out, of a table that was certified."""
+        return self.found("could_not_check", "critical", "warning") if self.is_certified else []
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A detection, as far as it matters who waits."""
+
+    detection_id: str
+    owner: str
+    reads: tuple[str, ...]
+
+
+def causes_of(tables: Iterable[Checked], readers: Sequence[Reader] | None = ()) -> list[Cause]:
+    """What is wrong, one cause each, whatever number of tables it holds.
+
+    The root is a table that fails by itself and is held by none. What could not be checked says
+    nothing about the data, so it is a cause of its own kind: one for one error.
+
+    Args:
+        tables: newest certificates.
+        readers: the detections; None if they are not known.
+    """
+    known = sorted(tables, key=lambda each: each.table)
+    roots = [each for each in known if not each.is_certified and not each.held_by]
+    failed = [each for each in roots if each.result == "failed"]
+    warned = [each for each in known if each.is_certified and each.found("failed", "warning")]
+    return [
+        *(_data(each, "critical", known, readers) for each in failed),
+        *(_data(each, "warning", known, readers) for each in warned),
+        *_infrastructure([each for each in roots if each not in failed], known, readers),
+        *_infrastructure([each for each in known if each.unchecked], known, readers),
+    ]
+
+
+def data_key(table: str) -> str:
+    """The key of what is wrong with the data of a table."""
+    return f"data:{table}"
+
+
+def fault(table: Checked) -> str:
+    """Why a table could not be checked: the same words for the same error.
+
+    Numbers are left out, as they differ from run to run.
+    """
+    errors = [
+        str(each.observed["error"])
+        for each in table.checks
+        if each.result == "could_not_check" and each.observed.get("error")
+    ]
+    text = table.message if not errors or "not built" in table.message else errors[0]
+    return re.sub(r"\d+", "#", without_addresses(text))[:200] or "could not be checked"
+
+
+def without_addresses(text: str) -> str:
+    """``text`` without paths, addresses, settings and longer quotes: it may leave the log."""
+    text = re.sub(r"\w+://\S+", "(address)", text)
+    text = re.sub(r"(?<!\w)[~.]{0,2}/[^\s'\",;)]+", "(path)", text)
+    text = re.sub(r"""(['"])[^'"]*[=@ ][^'"]*\1""", "(...)", text)
+    return re.sub(r"\w+=\S+", "(...)", text).strip()
+
+
+def _data(
+    root: Checked, severity: Severity, known: list[Checked], readers: Sequence[Reader] | None
+) -> Cause:
+    checks = root.found("failed", severity)
+    words = checks[0].name if checks else root.message
+    more = f" and {len(checks) - 1} more" if len(checks) > 1 else ""
+    how = "does not hold" if severity == "critical" else "does not hold, and holds nothing up"
+    return Cause(
+        key=data_key(root.table),
+        kind="data",
+        severity=severity,
+        subject=root.table,
+        title=f"{root.table}: {words}{more} {how}",
+        seen_at=root.checked_at,
+        owner=next((each.owner for each in checks if each.owner), ""),
+        details={
+            **_reach([root], known if severity == "critical" else [], readers),
+            **_observed(checks),
+            "checks": [_check(each) for each in checks[:_MOST_CHECKS]],
+            "more_checks": max(0, len(checks) - _MOST_CHECKS),
+            "row_count": root.row_count,
+            "snapshot_id": root.snapshot_id,
+        },
+    )
+
+
+def _infrastructure(
+    roots: list[Checked], known: list[Checked], readers: Sequence[Reader] | None
+) -> list[Cause]:
+    by_fault: dict[str, list[Checked]] = {}
+    for each in roots:
+        by_fault.setdefault(fault(each), []).append(each)
+    return [
+        _not_checked(words, tables, known, readers) for words, tables in sorted(by_fault.items())
+    ]
+
+
+def _not_checked(
+    words: str, tables: list[Checked], known: list[Checked], readers: Sequence[Reader] | None
+) -> Cause:
+    certified = all(each.is_certified for each in tables)
+    names = tables[0].table + (f" and {len(tables) - 1} more" if len(tables) > 1 else "")
+    severity: Severity = "warning" if certified else "critical"
+    digest = hashlib.sha256(words.encode()).hexdigest()[:16]
+    return Cause(
+        key=f"infrastructure:{severity}:{digest}",
+        kind="infrastructure",
+        severity=severity,
+        subject=tables[0].table,
+        title=f"{names} could not be checked"
+        + (" in part" if certified else "")
+        + ", which says nothing about the data",
+        seen_at=max(each.checked_at for each in tables),
+        details={
+            **_reach(tables, [] if certified else known, readers),
+            "fault": words,
+            "roots": [each.table for each in tables],
+            "snapshot_id": max(each.snapshot_id for each in tables),
+        },
+    )
+
+
+def _reach(
+    roots: list[Checked], known: list[Checked], readers: Sequence[Reader] | None
+) -> dict[str, Any]:
+    """Tables and detections that wait for ``roots``, and whose they are."""
+    names = {each.table for each in roots}
+    held = [each for each in known if each.table in names or names & {*each.held_by}]
+    tables = {each.table for each in held}
+    waiting = [each for each in readers or () if tables & {*each.reads}]
+    owners = {check.owner for each in held or roots for check in each.checks if check.owner}
+    return {
+        "tables": [each.table for each in held],
+        "detections": None if readers is None else sorted(each.detection_id for each in waiting),
+        "owners": sorted(owners | {each.owner for each in waiting if each.owner}),
+    }
+
+
+def _observed(checks: list[Check]) -> dict[str, Any]:
+    """First failing day and products, where a check knows them."""
+    days = [day for each in checks if (day := _day(each.observed.get("since")))]
+    products = {
+        str(name)
+        for each in checks
+        if isinstance(each.observed.get("products"), list)
+        for name in each.observed["products"]
+    }
+    return {"since": min(days) if days else None, "products": sorted(products)}
+
+
+def _day(text: object) -> str | None:
+    try:
+        return date.fromisoformat(str(text)[:10]).isoformat() if text else None
+    except ValueError:
+        return None
+
+
+def _check(check: Check) -> dict[str, Any]:
+    counts = {
+        name: value
+        for name in _COUNTS
+        if isinstance(value := check.observed.get(name), int | float) and value is not True
+    }
+    return {
+        "check": check.name,
+        "column": check.column,
+        "reason": check.reason,
+        "owner": check.owner,
+        "counts": counts,
+    }

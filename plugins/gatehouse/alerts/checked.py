@@ -1,0 +1,120 @@
+"""What the gate last said of each table, from its certificates; and who reads the tables."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, selectinload
+
+from gatehouse.alerts.causes import Check, Checked, Reader
+from gatehouse.build.dbt import code_version, load_manifest
+from gatehouse.gate.lineage import core_tables
+from gatehouse.lake import CERTIFIED_SCHEMA
+from gatehouse.settings import Settings
+from gatehouse.store.models import Certificate
+
+log = logging.getLogger(__name__)
+
+
+def newest_checked(session: Session) -> dict[str, Checked]:
+    """By table, what was found of its newest snapshot, and of that the newest.
+
+    A gate that ends late, on an older snapshot, changes nothing.
+    """
+    rank = (
+        sa.func.row_number()
+        .over(
+            partition_by=Certificate.table_name,
+            order_by=(Certificate.snapshot_id.desc(), Certificate.checked_at.desc()),
+        )
+        .label("rank")
+    )
+    ranked = sa.select(Certificate.certificate_id, rank).subquery()
+    query = (
+        sa.select(Certificate)
+        .join(
+            ranked,
+            sa.and_(ranked.c.certificate_id == Certificate.certificate_id, ranked.c.rank == 1),
+        )
+        .options(selectinload(Certificate.checks))
+    )
+    return {each.table_name: _checked(each) for each in session.scalars(query)}
+
+
+def _checked(certificate: Certificate) -> Checked:
+    return Checked(
+        table=certificate.table_name,
+        snapshot_id=certificate.snapshot_id,
+        result=certificate.result,
+        checked_at=certificate.checked_at,
+        held_by=tuple(certificate.held_by),
+        message=certificate.message,
+        row_count=certificate.row_count,
+        checks=tuple(
+            Check(
+                name=each.name,
+                severity=each.severity,
+                result=each.result,
+                column=each.column_name,
+                reason=each.reason,
+                owner=each.owner,
+                observed=each.observed,
+                is_waived=each.waiver_id is not None,
+            )
+            for each in certificate.checks
+        ),
+    )
+
+
+def known_tables(settings: Settings) -> set[str] | None:
+    """The core tables that there are; None where the project does not say."""
+    try:
+        return set(core_tables(settings))
+    except Exception as error:  # dbt raises anything; an alert does not wait for a model
+        log.warning("The core tables are not known (%s)", type(error).__name__)
+        return None
+
+
+def read_readers(settings: Settings) -> list[Reader] | None:
+    """The detections that are not retired, with what they read; None where nobody knows.
+
+    Kept by code version in the home, so that only the first call after a change imports dbt.
+    """
+    try:
+        cache = settings.home / "gate" / f"readers-{code_version(settings)}.json"
+        if not cache.is_file():
+            found = _from_manifest(load_manifest(settings))
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            staged = cache.with_suffix(f".{os.getpid()}")
+            staged.write_text(json.dumps(found), "utf-8")
+            staged.rename(cache)
+        rows = json.loads(cache.read_text("utf-8"))
+    except Exception as error:  # an alert goes out without its detections rather than not at all
+        log.warning("The detections are not known (%s)", type(error).__name__)
+        return None
+    return [Reader(row["detection_id"], row["owner"], tuple(row["reads"])) for row in rows]
+
+
+def _from_manifest(manifest: Any) -> list[dict[str, Any]]:
+    rows = []
+    for node in manifest.nodes.values():
+        meta = node.config.meta.get("detection") if "detection" in node.tags else None
+        if str(node.resource_type) != "model" or not meta or meta.get("mode") == "retired":
+            continue
+        parents = (manifest.nodes.get(each) for each in node.depends_on.nodes)
+        rows.append(
+            {
+                "detection_id": node.name,
+                "owner": str(meta.get("owner", "")),
+                "reads": sorted(
+                    each.name
+                    for each in parents
+                    if each is not None and str(each.schema) == CERTIFIED_SCHEMA
+                ),
+            }
+        )
+    return sorted(rows, key=lambda row: row["detection_id"])

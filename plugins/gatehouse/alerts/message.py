@@ -1,0 +1,184 @@
+"""What an alert says, as plain text. Channels escape it for where it is read."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gatehouse.cli.output import printable
+from gatehouse.store.models import Incident
+
+_EVENTS = {
+    "opened": "",
+    "repeated": "Still open: ",
+    "escalated": "Nobody has acknowledged: ",
+    "resolved": "Over: ",
+}
+_HOW = {
+    "passed": "the next check passed",
+    "waived": "a waiver lets it pass",
+    "checked": "it could be checked again",
+    "succeeded": "the next run succeeded",
+    "gone": "the table is gone",
+    "sent": "the channel works again",
+}
+_MOST_NAMES = 12
+_MOST_CHARACTERS = 600
+
+
+@dataclass(frozen=True)
+class Message:
+    """One alert.
+
+    Attributes:
+        incident_id: empty for a test.
+        event: ``opened``, ``repeated``, ``escalated``, ``resolved`` or ``test``.
+        headline: a line that says it all.
+        facts: what to know, by heading.
+        commands: what to do, by what it does; to be pasted into a shell.
+    """
+
+    incident_id: str
+    event: str
+    kind: str
+    severity: str
+    owner: str
+    headline: str
+    facts: tuple[tuple[str, str], ...] = ()
+    commands: tuple[tuple[str, str], ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The message as plain data for JSON."""
+        return {
+            "incident_id": self.incident_id,
+            "event": self.event,
+            "kind": self.kind,
+            "severity": self.severity,
+            "owner": self.owner,
+            "headline": self.headline,
+            "facts": dict(self.facts),
+            "commands": dict(self.commands),
+        }
+
+    def as_text(self) -> str:
+        """The message as lines of plain text."""
+        lines = [self.headline, *(f"{name}: {text}" for name, text in self.facts)]
+        return "\n".join([*lines, *(f"{name}: {command}" for name, command in self.commands)])
+
+
+TEST = Message(
+    incident_id="",
+    event="test",
+    kind="channel",
+    severity="warning",
+    owner="",
+    headline="Gatehouse: this is a test. Alerts of this channel arrive.",
+)
+
+
+def compose(incident: Incident, event: str) -> Message:
+    """What is said about an incident.
+
+    Names come from logs and files: control characters in them are made visible here.
+    """
+    over = event == "resolved"
+    facts = [] if over else _facts(incident)
+    if over and incident.resolution:
+        facts = [("How", _HOW.get(incident.resolution, incident.resolution))]
+    return Message(
+        incident_id=incident.incident_id,
+        event=event,
+        kind=incident.kind,
+        severity=incident.severity,
+        owner=_clean(incident.owner),
+        headline=_clean(f"{_EVENTS.get(event, '')}{incident.title}"),
+        facts=tuple((name, _clean(text)) for name, text in facts if text),
+        commands=() if over else tuple(_commands(incident)),
+    )
+
+
+def _facts(incident: Incident) -> list[tuple[str, str]]:
+    details = incident.details
+    checks = details.get("checks", [])
+    return [
+        *(("Check", _check(each)) for each in checks[:1]),
+        ("Also failing", "; ".join(_check(each) for each in checks[1:])),
+        ("Why it could not be checked", str(details.get("fault", ""))),
+        ("Error", str(details.get("error", ""))),
+        ("Could not be told", _names(details.get("untold"))),
+        ("Since", _since(incident)),
+        ("Tables held", _names(details.get("tables"))),
+        ("Detections held", _detections(details)),
+        ("Products", _names(details.get("products"))),
+        ("Affected", _names(details.get("owners"))),
+        ("Owner", incident.owner),
+    ]
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    column = f" of {check['column']}" if check.get("column") else ""
+    counts = ", ".join(f"{k.replace('_', ' ')} {_number(v)}" for k, v in check["counts"].items())
+    reason = f" It is checked because: {check['reason']}" if check.get("reason") else ""
+    return f"{check['check']}{column}{f' ({counts})' if counts else ''}.{reason}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+
+
+def _since(incident: Incident) -> str:
+    if incident.details.get("since"):
+        return f"{incident.details['since']} (day of the data)"
+    times = f", seen {incident.seen_count} times" if incident.seen_count > 1 else ""
+    return f"{incident.opened_at:%Y-%m-%d %H:%M} UTC{times}"
+
+
+def _detections(details: Mapping[str, Any]) -> str:
+    if details.get("detections", ()) is None:
+        return "not known"
+    return _names(details.get("detections"))
+
+
+def _names(names: object) -> str:
+    if not isinstance(names, list):
+        return ""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(str(name) for name in names[:_MOST_NAMES]) + more
+
+
+def _commands(incident: Incident) -> list[tuple[str, str]]:
+    subject = shlex.quote(printable(incident.subject_name))
+    acknowledge = ("Take it", f"gatehouse alerts ack {incident.incident_id}")
+    if incident.kind == "infrastructure":
+        return [
+            ("Look closer", f"gatehouse certificate {subject}"),
+            ("Check again", f"gatehouse gate --table {subject}"),
+            acknowledge,
+        ]
+    if incident.kind == "channel":
+        return [("Try it", f"gatehouse alerts test --channel {subject}"), acknowledge]
+    if incident.kind != "data":
+        look = incident.details.get("look", "gatehouse status")
+        return [("Look closer", look), acknowledge]
+    check = next((each["check"] for each in incident.details.get("checks", [])), "CHECK")
+    return [
+        ("Look closer", f"gatehouse certificate {subject}"),
+        *(
+            [("Let it pass", f"gatehouse waive {subject} {_quoted(check)} --days 1 --reason WHY")]
+            if incident.severity == "critical"
+            else []
+        ),
+        ("Go back", f"gatehouse rollback {subject} --reason WHY"),
+        acknowledge,
+    ]
+
+
+def _quoted(text: str) -> str:
+    return shlex.quote(printable(text))
+
+
+def _clean(text: str) -> str:
+    visible = printable(" ".join(text.split(" ")))
+    return visible if len(visible) <= _MOST_CHARACTERS else visible[: _MOST_CHARACTERS - 1] + "…"

@@ -1,0 +1,261 @@
+"""One incident for one cause: opened once, seen again, and over by itself."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from gatehouse.alerts import Cause, note, settle
+from gatehouse.store import open_store
+from gatehouse.store.models import AlertDelivery, Certificate, Incident, Waiver
+from tests.alerts.conftest import TABLES, Desk, failing, unable
+
+
+def test_one_cause_is_one_incident_however_many_tables_wait(any_desk: Desk) -> None:
+    any_desk.gated(1, "fct_a", "failed", failing())
+    any_desk.gated(1, "fct_b", "failed", held_by=["fct_a"])
+    any_desk.gated(1, "dim_c", "failed", failing("its own"), held_by=["fct_a", "fct_b"])
+    any_desk.cycle()
+    (found,) = any_desk.open()
+    assert (found.cause_key, found.kind, found.severity) == ("data:fct_a", "data", "critical")
+    assert found.details["tables"] == ["dim_c", "fct_a", "fct_b"]
+    assert found.details["detections"] == ["farm", "takeover"]
+    assert found.details["owners"] == ["account-team", "data", "fraud-team"]
+    assert any_desk.told() == [("log", "opened", "sent")]
+
+
+def test_two_causes_are_two_incidents(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "failed", failing())
+    desk.gated(1, "dim_c", "failed", failing())
+    desk.gated(1, "fct_b", "failed", held_by=["fct_a", "dim_c"])
+    desk.cycle()
+    assert {each.subject_name: each.details["tables"] for each in desk.open()} == {
+        "fct_a": ["fct_a", "fct_b"],
+        "dim_c": ["dim_c", "fct_b"],
+    }
+
+
+def test_the_same_cause_again_is_seen_and_not_told(desk: Desk) -> None:
+    for snapshot in (1, 2, 3):
+        desk.gated(snapshot, "fct_a", "failed", failing(observed={"failing_rows": snapshot}))
+        desk.cycle()
+        desk.cycle()  # nothing was checked in between: not seen
+    (found,) = desk.open()
+    assert found.seen_count == 3
+    assert found.details["checks"][0]["counts"] == {"failing_rows": 3}
+    assert desk.told() == [("log", "opened", "sent")]
+
+
+def test_it_is_over_when_the_next_check_passes(any_desk: Desk) -> None:
+    any_desk.gated(1, "fct_a", "failed", failing())
+    any_desk.cycle()
+    any_desk.gated(2, "fct_a", "passed")
+    any_desk.cycle()
+    (found,) = any_desk.incidents("resolved")
+    assert found.resolution == "passed"
+    assert any_desk.told() == [("log", "opened", "sent"), ("log", "resolved", "sent")]
+    any_desk.gated(3, "fct_a", "failed", failing())
+    any_desk.cycle()
+    assert len(any_desk.incidents()) == 2
+
+
+def test_it_is_over_when_its_check_is_waived(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "failed", failing())
+    desk.cycle()
+    with open_store(desk.settings).begin() as session:
+        session.add(
+            Waiver(
+                waiver_id="w",
+                table_name="fct_a",
+                check_name="c",
+                person_name="p",
+                reason="r",
+                created_at=desk.now,
+                expires_at=desk.now,
+            )
+        )
+    desk.gated(1, "fct_a", "passed", failing(waiver_id="w"))
+    desk.cycle()
+    assert [each.resolution for each in desk.incidents("resolved")] == ["waived"]
+
+
+def test_what_an_older_snapshot_says_changes_nothing(desk: Desk) -> None:
+    desk.gated(5, "fct_a", "failed", failing())
+    desk.cycle()
+    desk.gated(4, "fct_a", "passed")
+    desk.cycle()
+    assert len(desk.open()) == 1
+    desk.gated(6, "fct_a", "passed")
+    desk.gated(3, "fct_a", "failed", failing())
+    desk.cycle()
+    assert desk.open() == []
+
+
+def test_what_could_not_be_checked_is_a_kind_of_its_own(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "failed", failing())
+    desk.gated(1, "fct_b", "could_not_check", unable("IO Error: cannot open /lake/part-17"))
+    desk.gated(1, "dim_c", "could_not_check", unable("IO Error: cannot open /lake/part-18"))
+    desk.cycle()
+    found = {each.kind: each for each in desk.open()}
+    assert set(found) == {"data", "infrastructure"}
+    assert len(desk.open()) == 2, "one fault of two tables"
+    assert found["infrastructure"].details["roots"] == ["dim_c", "fct_b"]
+    assert "lake" not in str(found["infrastructure"].details["fault"])
+    desk.gated(2, "fct_b", "passed")
+    desk.cycle()
+    assert {each.kind for each in desk.open()} == {"data", "infrastructure"}
+    desk.gated(2, "dim_c", "failed", failing())
+    desk.cycle()
+    assert [each.subject_name for each in desk.open()] == ["fct_a", "dim_c"]
+    assert [each.resolution for each in desk.incidents("resolved")] == ["checked"]
+
+
+def test_data_that_cannot_be_checked_any_more_is_still_bad(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "failed", failing())
+    desk.cycle()
+    desk.gated(2, "fct_a", "could_not_check", unable())
+    desk.cycle()
+    assert [each.kind for each in desk.open()] == ["data", "infrastructure"]
+
+
+def test_another_fault_is_another_incident(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "could_not_check", unable("IO Error: lost"))
+    desk.gated(1, "fct_b", "could_not_check", unable("Binder Error: no such column"))
+    desk.cycle()
+    assert len(desk.open()) == 2
+
+
+def test_a_warning_is_told_lower_and_worsens(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "passed", failing(severity="warning"))
+    desk.cycle()
+    (found,) = desk.open()
+    assert (found.severity, found.details["tables"]) == ("warning", [])
+    desk.gated(2, "fct_a", "failed", failing())
+    desk.cycle()
+    (found,) = desk.open()
+    assert found.severity == "critical"
+    assert [event for _, event, _ in desk.told()] == ["opened", "repeated"]
+    desk.gated(3, "fct_a", "passed", failing(severity="warning"))
+    desk.cycle()
+    assert [each.severity for each in desk.open()] == ["warning"]
+    assert [each.severity for each in desk.incidents("resolved")] == ["critical"]
+
+
+def test_the_first_failing_day_is_kept(desk: Desk) -> None:
+    day = {"since": "2026-02-20", "products": ["chat"], "beyond": 3}
+    desk.gated(1, "fct_a", "failed", failing(observed=day))
+    desk.cycle()
+    desk.gated(2, "fct_a", "failed", failing(observed=day | {"since": "2026-02-25"}))
+    desk.cycle()
+    (found,) = desk.open()
+    assert (found.details["since"], found.details["products"]) == ("2026-02-20", ["chat"])
+
+
+def test_no_value_of_a_row_is_kept(desk: Desk) -> None:
+    observed = {
+        "failing_rows": 2,
+        "observed_value": 4711.5,
+        "value": "mallory@example.org",
+        "since": "mallory",
+    }
+    desk.gated(1, "fct_a", "failed", failing(observed=observed))
+    desk.cycle()
+    (found,) = desk.open()
+    assert found.details["checks"][0]["counts"] == {"failing_rows": 2}
+    assert "mallory" not in str(found.details)
+    assert "4711" not in str(found.details)
+
+
+def test_a_table_that_is_gone_is_nobodys_trouble(desk: Desk) -> None:
+    desk.gated(1, "fct_left", "failed", failing())
+    desk.cycle()
+    assert desk.open() == []
+
+
+def test_what_a_killed_gate_did_not_tell_is_told(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "failed", failing())  # and then killed
+    desk.gated(1, "dim_c", "passed")
+    assert desk.incidents() == []
+    assert desk.cycle() == {"open": 1, "sent": 1, "failed": 0, "left_out": 0}
+
+
+def test_another_monitor_opens_and_ends_its_own(desk: Desk) -> None:
+    cause = Cause("silence:gate", "silence", "critical", "gate", "The gate is silent", desk.now)
+    note(desk.settings, cause, now=desk.now)
+    note(desk.settings, cause, now=desk.now)
+    desk.cycle()
+    assert [each.title for each in desk.open()] == ["The gate is silent"]
+    assert settle(desk.settings, "silence:gate", "spoke", now=desk.now)
+    assert not settle(desk.settings, "silence:gate", "spoke", now=desk.now)
+    assert desk.open() == []
+
+
+_REPORTS = st.lists(
+    st.tuples(
+        st.integers(1, 4),
+        st.sampled_from(TABLES),
+        st.sampled_from(["passed", "failed", "could_not_check", "warned", "held"]),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@examples(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(reports=_REPORTS)
+def test_any_order_of_reports_leaves_one_incident_for_one_cause(
+    desk: Desk, reports: list[tuple[int, str, str, bool]]
+) -> None:
+    with open_store(desk.settings).begin() as session:
+        for kind in (AlertDelivery, Incident, Certificate):
+            for row in session.query(kind):
+                session.delete(row)
+            session.flush()
+    newest: dict[str, tuple[int, str]] = {}
+    for snapshot, table, result, then_looked in reports:
+        check = {
+            "failed": failing(),
+            "could_not_check": unable(),
+            "warned": failing("w", "warning"),
+        }
+        checks = [check[result]] if result in check else []
+        words = {"warned": "passed", "held": "failed"}.get(result, result)
+        held = [each for each in TABLES if each != table][:1] if result == "held" else []
+        desk.gated(snapshot, table, words, *checks, held_by=held)
+        if snapshot >= newest.get(table, (0, ""))[0]:
+            newest[table] = (snapshot, result)
+        if then_looked:
+            desk.cycle()
+            _holds(desk, newest)
+    desk.cycle()
+    _holds(desk, newest)
+
+
+def _holds(desk: Desk, newest: dict[str, tuple[int, str]]) -> None:
+    found = desk.open()
+    keys = [each.cause_key for each in found]
+    assert len(keys) == len(set(keys))
+    results = {table: result for table, (_, result) in newest.items()}
+    data = {each.subject_name: each.severity for each in found if each.kind == "data"}
+    # Passed: no incident. Failed: one. Held, or not checked: what was known before stands.
+    assert not [table for table in data if results[table] == "passed"]
+    wanted = {"failed": "critical", "warned": "warning"}
+    expected = {t: wanted[result] for t, result in results.items() if result in wanted}
+    assert {t: severity for t, severity in data.items() if t in expected} == expected
+    silent = [each for each in found if each.kind == "infrastructure"]
+    assert len(silent) == ("could_not_check" in results.values())
+
+
+@pytest.mark.parametrize("snapshot", [1, 2], ids=["the same", "a newer"])
+def test_a_table_passes_on_a_snapshot_that_is_no_older(desk: Desk, snapshot: int) -> None:
+    desk.gated(1, "fct_a", "failed", failing())
+    desk.cycle()
+    desk.gated(snapshot, "fct_a", "passed")
+    desk.cycle()
+    assert desk.open() == []
