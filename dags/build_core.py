@@ -29,7 +29,7 @@ from typing import Any
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
 
 from gatehouse.orchestrate.assets import FINDINGS, NEW_CERTIFIED, RAW
-from gatehouse.orchestrate.policy import DEFAULT_ARGS
+from gatehouse.orchestrate.policy import DEFAULT_ARGS, late_after
 
 
 def _text(title: str, description: str, **schema: Any) -> Param:
@@ -50,6 +50,7 @@ def _text(title: str, description: str, **schema: Any) -> Param:
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=24),
+    deadline=late_after(timedelta(hours=6)),
     default_args=DEFAULT_ARGS,
     tags=["domain:all", "impact:tier_1"],
     doc_md=__doc__,
@@ -78,7 +79,8 @@ def build_core() -> None:
 
         return tasks.gate(built, outlet_events)
 
-    @task
+    # Held tables have their incident already, from the gate.
+    @task(on_failure_callback=None)
     def all_certified(gated: dict[str, Any]) -> None:
         from gatehouse.orchestrate import tasks
 

@@ -38,6 +38,7 @@ for dag in bag.dags.values():
             t.task_id: {
                 "owner": t.owner, "retries": t.retries,
                 "outlets": [o.name for o in t.outlets],
+                "tells": bool(t.on_failure_callback and t.on_success_callback),
             } for t in dag.tasks
         },
         "schedule": names(getattr(dag.timetable, "asset_condition", None)),
@@ -125,6 +126,17 @@ def test_tasks_have_an_owner_and_retries(bag: dict[str, Any]) -> None:
             assert task["retries"] >= 2, f"{dag_id}.{task_id} has {task['retries']} retries"
 
 
+def test_a_task_that_fails_opens_an_incident(bag: dict[str, Any]) -> None:
+    silent = {
+        f"{dag_id}.{task_id}"
+        for dag_id, dag in bag["dags"].items()
+        for task_id, task in dag["tasks"].items()
+        if not task["tells"]
+    }
+    # It is red because a table is held, which the gate has told already.
+    assert silent == {"build_core.all_certified"}
+
+
 def test_no_two_tasks_write_one_asset(bag: dict[str, Any]) -> None:
     writers = Counter(
         outlet
@@ -142,6 +154,7 @@ def test_assets_link_the_dags_in_data_flow_order(bag: dict[str, Any]) -> None:
         "build_core": {"raw", "findings"},
         "detect_abuse": {"certified"},
         "maintain_lake": set(),
+        "watch_alerts": set(),
     }
 
 

@@ -14,7 +14,7 @@ from gatehouse.settings import Settings
 
 # In data-flow order; a change here is a change of the policy tests too.
 PIPELINE = ("ingest_landing", "build_core", "detect_abuse")
-DAGS = (*PIPELINE, "maintain_lake")
+DAGS = (*PIPELINE, "maintain_lake", "watch_alerts")
 
 
 class AirflowClient:

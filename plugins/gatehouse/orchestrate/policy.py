@@ -6,6 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+from gatehouse.alerts.callbacks import run_is_late, task_failed, task_succeeded
 
 OWNER = "protection-data"
 
@@ -34,4 +38,15 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retries": 2,
     "retry_delay": timedelta(seconds=20),
     "retry_policy": _RETRY_POLICY,
+    "on_failure_callback": task_failed,
+    "on_success_callback": task_succeeded,
 }
+
+
+def late_after(interval: timedelta) -> DeadlineAlert:
+    """An incident where a run has not ended so long after it was queued. It goes on running."""
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=interval,
+        callback=SyncCallback(run_is_late),
+    )

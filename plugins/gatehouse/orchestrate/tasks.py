@@ -107,7 +107,12 @@ def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
 
 
 def gate(built: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
-    """Check what `build` made; news on `CERTIFIED` if a table was published."""
+    """Check what `build` made; news on `CERTIFIED` if a table was published.
+
+    Incidents follow, and people are told; should that fail, the gate has still done its work.
+    """
+    from gatehouse.alerts import alert_gate, settle
+    from gatehouse.alerts.callbacks import run_key
     from gatehouse.gate import run_gate
     from gatehouse.orchestrate.assets import CERTIFIED, NEW_CERTIFIED
 
@@ -117,6 +122,9 @@ def gate(built: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
         build_id=built["build_id"],
         progress=log.info,
     )
+    # A run that has come this far is late no more.
+    settle(Settings(), run_key("build_core"), "succeeded")
+    alert_gate(Settings())
     tables = [
         {"table": each.table, "result": each.result, "message": each.message}
         for each in report.tables
@@ -193,6 +201,13 @@ def maintain() -> dict[str, Any]:
     from gatehouse.lake.maintain import run_maintenance
 
     return _plain(run_maintenance(Settings()).as_dict())
+
+
+def watch_alerts() -> dict[str, int]:
+    """Open, end and escalate incidents, and send what waits."""
+    from gatehouse.alerts import run_cycle
+
+    return run_cycle(Settings())
 
 
 def _run_type(context: Mapping[str, Any]) -> str:
