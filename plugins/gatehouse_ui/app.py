@@ -73,6 +73,12 @@ def table(request: Request, table: str) -> Response:
     return _page(request, "table.html", pages.table(Settings(), table))
 
 
+@router.get("/alerts", response_class=HTMLResponse)
+def alerts(request: Request) -> Response:
+    """Incidents that are open, and those that ended last."""
+    return _page(request, "alerts.html", pages.alerts(Settings()))
+
+
 @router.get("/ingest", response_class=HTMLResponse)
 def ingest(request: Request) -> Response:
     """The newest files of the ingest ledger."""

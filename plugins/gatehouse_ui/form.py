@@ -9,8 +9,18 @@ from typing import Any
 # State -> what it means for the eye.
 _TONES = {
     "good": ("success", "pass", "passed", "certified", "loaded", "succeeded", "no-op"),
-    "bad": ("error", "fail", "failed", "runtime error", "held", "rejected", "expired"),
-    "doubt": ("could_not_check", "warn", "skipped", "shadow", "withdrawn"),
+    "bad": (
+        "error",
+        "fail",
+        "failed",
+        "runtime error",
+        "held",
+        "rejected",
+        "expired",
+        "critical",
+        "open",
+    ),
+    "doubt": ("could_not_check", "warn", "skipped", "shadow", "withdrawn", "warning"),
     "busy": ("running", "started"),
 }
 

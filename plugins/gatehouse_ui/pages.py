@@ -12,9 +12,18 @@ from sqlalchemy.orm import Session
 from gatehouse.orchestrate.summary import newest_certificates
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import BuildNode, BuildRun, Certificate, DetectionRun, PublishedVersion
+from gatehouse.store.models import (
+    AlertDelivery,
+    BuildNode,
+    BuildRun,
+    Certificate,
+    DetectionRun,
+    Incident,
+    PublishedVersion,
+)
 
 _LEDGER_ROWS = 200
+_ENDED_INCIDENTS = 50
 _RUNNING = ("running", "started")
 
 Content = dict[str, Any]
@@ -105,6 +114,58 @@ def table(settings: Settings, name: str) -> Content:
             "history": [_certificate(each) for each in certificates],
             "published": published.certificate_id if published else None,
         }
+
+
+def alerts(settings: Settings) -> Content:
+    """Incidents that are open, critical ones first, and those that ended last."""
+    from gatehouse.alerts.message import compose
+
+    ended = Incident.state == "resolved"
+    order = (Incident.severity, Incident.opened_at.desc())
+    with open_store(settings, read_only=True)() as session:
+        still = session.scalars(sa.select(Incident).where(~ended).order_by(*order)).all()
+        over = session.scalars(
+            sa.select(Incident)
+            .where(ended)
+            .order_by(Incident.resolved_at.desc())
+            .limit(_ENDED_INCIDENTS)
+        ).all()
+        sent = _sent(session, [each.incident_id for each in still])
+        return {
+            "title": "Incidents",
+            "incidents": [
+                {
+                    **_incident(each),
+                    "facts": compose(each, "opened").facts,
+                    "commands": compose(each, "opened").commands,
+                    "sent": sent.get(each.incident_id, ""),
+                }
+                for each in still
+            ],
+            "ended": [_incident(each) for each in over],
+            "live": bool(still),
+        }
+
+
+def _incident(incident: Incident) -> Content:
+    names = [column.key for column in sa.inspect(Incident).column_attrs]
+    return {name: getattr(incident, name) for name in names}
+
+
+def _sent(session: Session, incidents: list[str]) -> dict[str, str]:
+    """By incident, which channel was told, and which could not be."""
+    query = (
+        sa.select(AlertDelivery)
+        .where(AlertDelivery.incident_id.in_(incidents), AlertDelivery.outcome != "left_out")
+        .order_by(AlertDelivery.created_at)
+    )
+    found: dict[str, dict[str, str]] = {}
+    for each in session.scalars(query):
+        found.setdefault(each.incident_id, {})[each.channel_name] = each.outcome
+    return {
+        incident: ", ".join(f"{channel} {outcome}" for channel, outcome in channels.items())
+        for incident, channels in found.items()
+    }
 
 
 def ingest(settings: Settings) -> Content:

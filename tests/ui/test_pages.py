@@ -9,6 +9,7 @@ import pytest
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi.testclient import TestClient
 
+from gatehouse.alerts import run_cycle, settle
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import (
@@ -115,10 +116,28 @@ def _certificate(
 
 def test_every_route_asks_for_the_user() -> None:
     anonymous = TestClient(app)
-    paths = ["/", "/run?run_id=x", "/build/x", "/table/x", "/ingest", "/static/live.js"]
+    paths = ["/", "/run?run_id=x", "/build/x", "/table/x", "/alerts", "/ingest", "/static/live.js"]
     assert len(paths) == len(router.routes), "a new route: add it here"
     assert {path: anonymous.get(path).status_code for path in paths} == dict.fromkeys(paths, 401)
     assert {r.path for r in app.routes} == {r.path for r in router.routes}
+
+
+def test_incidents_are_shown_with_what_to_do_and_escaped(
+    settings: Settings, client: TestClient
+) -> None:
+    assert "No incident is open" in client.get("/alerts").text
+    _build(settings)
+    _certificate(settings, "fct_events", "failed")
+    run_cycle(settings)
+    text = client.get("/alerts").text
+    for part in ("fct_events", "critical", "gatehouse certificate fct_events", "log sent"):
+        assert part in text, part
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+    settle(settings, "data:fct_events", "passed")
+    text = client.get("/alerts").text
+    assert "No incident is open" in text
+    assert "passed" in text
 
 
 def test_an_empty_home_says_what_to_do(client: TestClient) -> None:

@@ -75,9 +75,7 @@ def slack_body(message: Message) -> dict[str, Any]:
     lines = [f"{name}: {text}" for name, text in message.facts]
     parts = [message.headline, "\n".join(lines)]
     blocks: list[dict[str, Any]] = [
-        {"type": "section", "text": {"type": "plain_text", "text": part[:_SLACK_TEXT]}}
-        for part in parts
-        if part
+        {"type": "section", "text": _plain(part)} for part in parts if part
     ]
     if message.commands:
         commands = "\n".join(f"{name}: `{_mrkdwn(text)}`" for name, text in message.commands)
@@ -90,6 +88,10 @@ def slack_body(message: Message) -> dict[str, Any]:
         "unfurl_links": False,
         "unfurl_media": False,
     }
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text[:_SLACK_TEXT], "emoji": False}
 
 
 def _mrkdwn(text: str) -> str:
