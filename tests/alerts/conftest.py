@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import airflow.sdk  # noqa: F401 - the first import replaces the handlers of logging, caplog's too
 import pytest
 import yaml
 

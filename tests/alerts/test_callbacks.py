@@ -60,6 +60,11 @@ def test_a_run_that_is_late_has_an_incident(desk: Desk, as_data: bool) -> None:
     assert settle(desk.settings, run_key("build_core"), "succeeded")
 
 
+def test_the_days_of_a_backfill_wait_for_each_other(desk: Desk) -> None:
+    run_is_late({"dag_run": {"dag_id": "build_core", "run_type": "backfill"}})
+    assert desk.open() == []
+
+
 def test_a_callback_never_raises(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

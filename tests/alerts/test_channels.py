@@ -170,6 +170,10 @@ def test_an_address_is_logged_by_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     connect(monkeypatch, password=f"{sink.url}/{SECRET}")
+    send(settings, WEBHOOK, MESSAGE)  # Airflow sets levels of its own when it is first imported
+    for name in ("httpx", "httpcore"):
+        monkeypatch.setattr(logging.getLogger(name), "level", logging.DEBUG)
+        logging.getLogger(name).manager._clear_cache()  # type: ignore[attr-defined]
     with caplog.at_level(logging.DEBUG):
         send(settings, WEBHOOK, MESSAGE)
     assert sink.got

@@ -192,6 +192,12 @@ def test_another_monitor_opens_and_ends_its_own(desk: Desk) -> None:
     assert desk.open() == []
 
 
+def test_a_monitor_that_says_little_is_told(desk: Desk) -> None:
+    details = {"checks": [{}], "tables": "all", "products": [1]}
+    note(desk.settings, Cause("silence:x", "data", "critical", "x", "x", desk.now, "", details))
+    assert desk.cycle()["sent"] >= 1
+
+
 _REPORTS = st.lists(
     st.tuples(
         st.integers(1, 4),

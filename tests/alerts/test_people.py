@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -127,6 +130,23 @@ def test_every_channel_is_tried(
     assert desk.told() == []
     assert [each["channel"] for each in cli("test", "--channel", "good")] == ["good"]
     assert "no channel" in str(cli("test", "--channel", "other", code=1))
+
+
+def test_only_json_is_printed_as_json(cli: Cli, desk: Desk) -> None:
+    desk.route(
+        "channels:\n"
+        "  first: {type: slack, connection: nowhere}\n"
+        "  other: {type: slack, connection: nowhere}\n"
+        "routes: [{channels: [log]}]\n"
+    )
+    command = [sys.executable, "-m", "gatehouse.cli.app", "alerts", "test", "--json"]
+    environment = {k: v for k, v in os.environ.items() if k != "AIRFLOW_HOME"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 1
+    assert [each["outcome"] for each in json.loads(done.stdout)] == ["sent", "failed", "failed"]
+    assert done.stderr.count("The alert channel") == 2
+    # Airflow writes its own files where it is told to be.
+    assert (desk.settings.home / "airflow").is_dir()
 
 
 def test_watching_from_the_command_line(desk: Desk, cli: Cli) -> None:

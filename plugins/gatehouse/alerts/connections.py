@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 import os
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,10 +28,21 @@ class Address:
 
 
 def prepare(settings: Settings) -> None:
-    """Before Airflow is imported outside of Airflow: its files belong in this home."""
+    """Import Airflow outside of Airflow: its files belong in this home, and logs go on as before.
+
+    Its first import would send all logs to the standard output, where JSON may be written.
+    """
+    if "airflow.sdk" in sys.modules:
+        return
     from gatehouse.orchestrate.environment import airflow_home
 
     os.environ.setdefault("AIRFLOW_HOME", str(airflow_home(settings).folder))
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    importlib.import_module("airflow.sdk")
+    importlib.import_module("airflow.sdk.bases.hook")
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def find_address(settings: Settings, connection_id: str, default_url: str = "") -> Address | None:

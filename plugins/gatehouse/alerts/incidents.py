@@ -17,6 +17,7 @@ from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import AlertDelivery, Incident
 
+_OF_THE_GATE = ("data:", "infrastructure:")
 _LOCK = 7_261_903_115
 
 
@@ -151,9 +152,9 @@ def reconcile(keeper: Keeper, causes: Iterable[Cause], tables: Mapping[str, Chec
     seen = {cause.key: cause for cause in causes}
     for cause in seen.values():
         keeper.observe(cause)
-    kinds = ("data", "infrastructure")
-    for incident in open_incidents(keeper.session, kinds):
-        if incident.cause_key not in seen:
+    for incident in open_incidents(keeper.session):
+        # Another monitor's are its own to end.
+        if incident.cause_key.startswith(_OF_THE_GATE) and incident.cause_key not in seen:
             how = _over(incident, tables)
             if how:
                 keeper.resolve(incident, how)
@@ -211,11 +212,10 @@ def open_incident(session: Session, key: str) -> Incident | None:
     return session.scalars(query).first()
 
 
-def open_incidents(session: Session, kinds: Iterable[str] = ()) -> list[Incident]:
+def open_incidents(session: Session) -> list[Incident]:
     """Incidents that are not over, the oldest first."""
     query = sa.select(Incident).where(Incident.state != "resolved").order_by(Incident.opened_at)
-    wanted = set(kinds)
-    return [each for each in session.scalars(query) if not wanted or each.kind in wanted]
+    return list(session.scalars(query))
 
 
 def _kept(incident: Incident, cause: Cause) -> dict[str, Any]:

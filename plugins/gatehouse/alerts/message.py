@@ -119,9 +119,11 @@ def _facts(incident: Incident) -> list[tuple[str, str]]:
 
 def _check(check: Mapping[str, Any]) -> str:
     column = f" of {check['column']}" if check.get("column") else ""
-    counts = ", ".join(f"{k.replace('_', ' ')} {_number(v)}" for k, v in check["counts"].items())
+    counts = ", ".join(
+        f"{k.replace('_', ' ')} {_number(v)}" for k, v in check.get("counts", {}).items()
+    )
     reason = f" It is checked because: {check['reason']}" if check.get("reason") else ""
-    return f"{check['check']}{column}{f' ({counts})' if counts else ''}.{reason}"
+    return f"{check.get('check', '')}{column}{f' ({counts})' if counts else ''}.{reason}"
 
 
 def _number(value: float) -> str:
@@ -162,7 +164,8 @@ def _commands(incident: Incident) -> list[tuple[str, str]]:
     if incident.kind != "data":
         look = incident.details.get("look", "gatehouse status")
         return [("Look closer", look), acknowledge]
-    check = next((each["check"] for each in incident.details.get("checks", [])), "CHECK")
+    checks = incident.details.get("checks", [])
+    check = next((each["check"] for each in checks if each.get("check")), "CHECK")
     return [
         ("Look closer", f"gatehouse certificate {subject}"),
         *(

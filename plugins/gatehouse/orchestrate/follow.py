@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
 
 from gatehouse.errors import GatehouseError
-from gatehouse.orchestrate.client import DAGS, PIPELINE, AirflowClient
+from gatehouse.orchestrate.client import FOLLOWED, PIPELINE, AirflowClient
 from gatehouse.orchestrate.service import log_tail, running
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -92,7 +92,7 @@ class Follower:
         Raises:
             GatehouseError: Airflow went away meanwhile.
         """
-        begun = {_key(run): run["run_after"] for run in self._client.active_runs()}
+        begun = {_key(run): run["run_after"] for run in self._active()}
         for dag_id, run_id in begun:
             if begun[dag_id, run_id] < _iso(since):
                 self._progress(f"  {dag_id}: waiting for a run begun before, {run_id}")
@@ -102,7 +102,8 @@ class Follower:
             runs = [
                 run
                 for run in self._client.runs_since(moment)
-                if run["dag_id"] in DAGS and (_key(run) in begun or run["run_after"] >= _iso(since))
+                if run["dag_id"] in FOLLOWED
+                and (_key(run) in begun or run["run_after"] >= _iso(since))
             ]
             for run in runs:
                 self._show(run)
@@ -117,7 +118,10 @@ class Follower:
         if any(self._client.has_queued_events(dag_id) for dag_id in PIPELINE):
             return False
         # An event becomes a run in one transaction: if none waits now, it is among these.
-        return not self._client.active_runs()
+        return not self._active()
+
+    def _active(self) -> list[dict[str, Any]]:
+        return [run for run in self._client.active_runs() if run["dag_id"] in FOLLOWED]
 
     def _show(self, run: dict[str, Any]) -> None:
         dag_id, run_id, state = run["dag_id"], run["dag_run_id"], run["state"]
