@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gatehouse.alerts.callbacks import run_is_late, run_key, task_failed, task_succeeded
-from gatehouse.alerts.incidents import settle
+from gatehouse.alerts.cycle import alert_gate
 from gatehouse.errors import GatehouseError
 from tests.alerts.conftest import Desk
 
@@ -57,7 +57,16 @@ def test_a_run_that_is_late_has_an_incident(desk: Desk, as_data: bool) -> None:
     context = _context() | ({"dag_run": {"dag_id": "build_core"}} if as_data else {})
     run_is_late(context)
     assert [each.cause_key for each in desk.open()] == [run_key("build_core")]
-    assert settle(desk.settings, run_key("build_core"), "succeeded")
+    alert_gate(desk.settings, over=run_key("build_core"))
+    assert desk.open() == []
+
+
+def test_a_run_is_late_until_its_last_task_is_done(desk: Desk) -> None:
+    run_is_late(_context())
+    task_succeeded(_context() | {"task": SimpleNamespace(downstream_task_ids={"gate"})})
+    assert len(desk.open()) == 1
+    task_succeeded(_context() | {"task": SimpleNamespace(downstream_task_ids=set())})
+    assert desk.open() == []
 
 
 def test_the_days_of_a_backfill_wait_for_each_other(desk: Desk) -> None:

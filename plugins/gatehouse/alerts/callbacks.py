@@ -31,9 +31,12 @@ def task_failed(context: Mapping[str, Any]) -> None:
 
 
 def task_succeeded(context: Mapping[str, Any]) -> None:
-    """End the incident of a task that works again."""
+    """End the incident of a task that works again; with a run's last task, that it was late."""
     try:
         end(_task_key(context["ti"]))
+        task = context.get("task")
+        if task is not None and not task.downstream_task_ids:
+            end(run_key(context["ti"].dag_id))
     except Exception as error:
         log.error("The end of an alert failed (%s).", type(error).__name__)
 

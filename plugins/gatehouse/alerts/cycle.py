@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from gatehouse.alerts.causes import Checked, causes_of
 from gatehouse.alerts.checked import known_tables, newest_checked, read_readers
 from gatehouse.alerts.deliver import deliver
-from gatehouse.alerts.incidents import Keeper, alone, open_incidents, reconcile
+from gatehouse.alerts.incidents import Keeper, alone, open_incidents, reconcile, settle
 from gatehouse.alerts.routing import Routing, routing_or_log
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -38,9 +38,16 @@ def run_cycle(settings: Settings, *, now: datetime | None = None) -> dict[str, i
     }
 
 
-def alert_gate(settings: Settings) -> dict[str, int] | None:
-    """What follows a run of the gate; never fails it. None: it did not work, and was logged."""
+def alert_gate(settings: Settings, *, over: str = "") -> dict[str, int] | None:
+    """What follows a run of the gate; never fails it. None: it did not work, and was logged.
+
+    Args:
+        settings: which home.
+        over: key of a cause that is gone by the gate having run.
+    """
     try:
+        if over:
+            settle(settings, over, "succeeded")
         return run_cycle(settings)
     except Exception as error:  # the certificates are there: the next cycle makes up for it
         log.error("Alerts failed (%s); the next cycle tries again.", type(error).__name__)

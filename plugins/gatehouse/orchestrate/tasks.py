@@ -111,7 +111,7 @@ def gate(built: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
 
     Incidents follow, and people are told; should that fail, the gate has still done its work.
     """
-    from gatehouse.alerts import alert_gate, settle
+    from gatehouse.alerts import alert_gate
     from gatehouse.alerts.callbacks import run_key
     from gatehouse.gate import run_gate
     from gatehouse.orchestrate.assets import CERTIFIED, NEW_CERTIFIED
@@ -123,8 +123,7 @@ def gate(built: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
         progress=log.info,
     )
     # A run that has come this far is late no more.
-    settle(Settings(), run_key("build_core"), "succeeded")
-    alert_gate(Settings())
+    alert_gate(Settings(), over=run_key("build_core"))
     tables = [
         {"table": each.table, "result": each.result, "message": each.message}
         for each in report.tables
