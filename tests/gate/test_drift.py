@@ -108,14 +108,16 @@ def test_a_certified_day_may_gain_a_little_and_lose_next_to_nothing() -> None:
         assert {each.monitor for each in readings if each.is_beyond(LIMITS)} == expected, share
 
 
-def test_slow_drift_is_seen_against_days_further_back() -> None:
-    """Each day differs little from the one before, all of them much from three weeks ago."""
-    past = _past(28)
-    for n in range(14):
-        shifted = {"8": 100 - 7 * n, "9": 200 - 14 * n, "10": 100 + 21 * n}
-        past[FIRST + timedelta(days=28 + n), "chat"] = _profile(400, numbers={"tokens": shifted})
-    now = _profile(400, numbers={"tokens": {"8": 2, "9": 4, "10": 394}})
-    assert "numbers" in _beyond(now, past, 42)
+def test_slow_drift_is_seen_though_each_day_is_like_the_one_before() -> None:
+    def drifted(share: float) -> Profile:
+        moved = round(400 * share)
+        return _profile(400, numbers={"tokens": {"9": 400 - moved, "14": moved}})
+
+    days = [FIRST + timedelta(days=n) for n in range(42)]
+    past = {(day, "chat"): drifted(max(0, n - 28) * 0.03) for n, day in enumerate(days)}
+    assert _beyond(drifted(0.45), past, 42) == {"numbers"}
+    week = {(day, "chat"): drifted(max(0, n - 28) * 0.03) for n, day in enumerate(days) if n > 34}
+    assert _beyond(drifted(0.45), week, 42) == set()
 
 
 def test_few_are_not_judged() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 from tests.gate.conftest import House
+from tests.store.factories import build_run
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, run_gate
@@ -115,11 +116,22 @@ def test_a_feed_that_cannot_be_read_is_neither_passed_nor_failed(watched: House)
     assert found["dim_c"].is_certified
 
 
-def test_a_day_that_is_not_over_is_not_judged(watched: House) -> None:
-    watched.built(watched.sql(_rows("core.fct_a", 1000, 1, units=3)))
-    # Its last rows arrived in 2024, years before that day ends.
+@pytest.mark.parametrize(("hours", "result"), [(23, "passed"), (24, "failed")])
+def test_a_day_that_is_not_over_is_not_judged(watched: House, hours: int, result: str) -> None:
+    snapshot = watched.sql(_rows("core.fct_a", 30, 1, units=3))
+    arrived_to = datetime(2024, 1, 31, tzinfo=UTC) + timedelta(hours=hours)
+    started = arrived_to - timedelta(days=1)
+    with open_store(watched.settings).begin() as session:
+        session.add(
+            build_run(
+                snapshot_id=snapshot,
+                status="succeeded",
+                interval_start_at=started,
+                interval_end_at=arrived_to,
+            )
+        )
     report = run_gate(watched.settings)
-    assert {each.table: each.result for each in report.tables}["fct_a"] == "passed"
+    assert {each.table: each.result for each in report.tables}["fct_a"] == result
 
 
 def test_after_a_waiver_the_new_level_is_what_days_are_compared_with(watched: House) -> None:

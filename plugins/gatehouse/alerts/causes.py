@@ -22,6 +22,8 @@ _COUNTS = (
     "missing_count",
     "element_count",
     "row_count",
+    "observed",
+    "expected",
     "beyond",
 )
 _MOST_CHECKS = 5

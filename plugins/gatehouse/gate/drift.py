@@ -21,10 +21,9 @@ from gatehouse.gate.suites import Drift, Limits
 
 Floats = NDArray[np.float64]
 
+# Shapes are compared with all of it: longer than a slow drift, which hides from yesterday.
 _REACH_DAYS = 56
 _LEAST_DAYS = 5
-# What differs slowly is seen against days that lie further back than the drift is long.
-_LAG_DAYS, _LAGGED_DAYS = 7, 35
 _LEVEL_DAYS = 10
 _LEAST_SPREAD = 0.05
 # Of the logarithm of a weekday's share, while one of it has been seen.
@@ -71,17 +70,6 @@ class Past:
 
     days: tuple[date, ...]
     profiles: tuple[Profile, ...]
-
-    def lagged(self, day: date) -> Past:
-        """Without the newest week where enough is left, so that slow drift does not hide."""
-        far = [
-            i
-            for i, each in enumerate(self.days)
-            if _LAG_DAYS <= (day - each).days <= _LAG_DAYS + _LAGGED_DAYS
-        ]
-        if len(far) < 2 * _LAG_DAYS:
-            return self
-        return Past(tuple(self.days[i] for i in far), tuple(self.profiles[i] for i in far))
 
 
 @dataclass(frozen=True)
@@ -197,7 +185,7 @@ def _of_surface(
     grounds = len(certified_days.intersection(past.days))
     readings = [*_volume(limits, key, now, past)]
     if now.units:
-        readings += _shape(drift, limits, key, now, past.lagged(key[0]))
+        readings += _shape(drift, limits, key, now, past)
     yield from (replace(each, is_grounded=grounds >= _LEAST_DAYS) for each in readings)
 
 
