@@ -20,6 +20,7 @@ DRIFT = Drift(
     surface="product",
     unit="actor",
     values=["country"],
+    shared=["address"],
     numbers=["tokens"],
     repeats=["at"],
     reason="a day must look like its past",
@@ -39,6 +40,7 @@ def _profile(units: int, **changes: Any) -> Profile:
         "hours": tuple(units // 4 if 6 <= hour < 22 else units // 20 for hour in range(24)),
         "numbers": {"tokens": {"8": units // 4, "9": units // 2, "10": units // 4}},
         "values": {"country": {"DE": units // 2, "FR": units // 2}},
+        "shared": {"address": units // 20},
     }
     return Profile(**{**whole, **changes})
 
@@ -88,7 +90,8 @@ _FAULTS: dict[str, tuple[Profile | None, set[str]]] = {
         _profile(400, values={"country": {"DE": 200, "FR": 160, "XX": 40}}),
         {"new_value"},
     ),
-    "one value lost": (_profile(400, values={"country": {"DE": 400}}), {"value_drop"}),
+    "one value lost": (_profile(400, values={"country": {"DE": 400}}), {"value_drop", "mix"}),
+    "one address for half": (_profile(400, shared={"address": 210}), {"shared"}),
     "rows twice": (_profile(400, repeats=0.5), {"repeats"}),
 }
 

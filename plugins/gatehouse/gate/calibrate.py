@@ -24,7 +24,10 @@ _MARGIN = 1.5
 # A quiet month does not make a monitor stricter than this share of its default.
 _STRICTEST = 0.5
 # Shares of what there was: more than all of it cannot go.
-_SHARES = {"rows_drop", "units_drop", "restated_drop", "nulls", "new_value", "value_drop"}
+_SHARES = {
+    *("rows_drop", "units_drop", "restated_drop", "nulls", "new_value", "value_drop"),
+    *("mix", "shared"),
+}
 _MOST_OF_ALL = 0.95
 
 

@@ -236,6 +236,7 @@ def _shape(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) -> 
         return
     yield from _nulls(key, now, past)
     yield from _values(drift, limits, key, now, past)
+    yield from _shared(drift, key, now, past)
     yield from _numbers(drift, limits, key, now, past)
     if drift.time and drift.day:
         was = np.sum([each.hours for each in past.profiles if each.hours], axis=0, dtype=float)
@@ -265,7 +266,8 @@ def _values(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) ->
         earlier = [each.values.get(column, {}) for each in past.profiles]
         seen = {value for each in earlier for value in each}
         for value, units in own.items():
-            if value not in seen and OTHER_VALUES not in seen:
+            # What is not among the most common ones before and is now, is as good as new.
+            if value not in seen and value != OTHER_VALUES:
                 distance = units / now.units
                 yield Reading("new_value", column, *key, distance, units, 0, value)
         for value in sorted(seen - {OTHER_VALUES}):
@@ -286,6 +288,34 @@ def _values(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) ->
                 change = 0.0
             monitor = "value_drop" if change < 0 else "value_rise"
             yield Reading(monitor, column, *key, abs(change), units, round(expected, 1), value)
+        yield from _mix(column, key, now, past)
+
+
+def _mix(column: str, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
+    """Half the sum of the differences of shares (total variation distance)."""
+    usual: dict[str, float] = {}
+    total = sum(sum(each.values.get(column, {}).values()) for each in past.profiles)
+    own = now.values.get(column, {})
+    if not total or not own:
+        return
+    for each in past.profiles:
+        for value, units in each.values.get(column, {}).items():
+            usual[value] = usual.get(value, 0.0) + units / total
+    is_now = {value: units / sum(own.values()) for value, units in own.items()}
+    moved = sum(abs(is_now.get(v, 0) - usual.get(v, 0)) for v in {*is_now, *usual}) / 2
+    yield Reading("mix", column, *key, moved, sum(own.values()), total)
+
+
+def _shared(drift: Drift, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
+    for column in drift.shared:
+        earlier = [
+            each.shared[column] / each.units
+            for each in past.profiles
+            if column in each.shared and each.units
+        ]
+        if earlier and column in now.shared:
+            share, usual = now.shared[column] / now.units, max(earlier)
+            yield Reading("shared", column, *key, max(0.0, share - usual), share, usual)
 
 
 def _numbers(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Reading]:

@@ -8,7 +8,7 @@ profile: an attack is news, not a broken feed, and must not hold the detections 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ class Profile:
         hours: (24,) units active in each hour (UTC); empty if the table has no time of day.
         numbers: by column, units by the bin of their mean; see `number_bin`.
         values: by column, units by value.
+        shared: by column, units of the value that most of them have.
         repeats: share of the rows that repeat another one of their unit.
     """
 
@@ -49,6 +50,7 @@ class Profile:
     hours: tuple[int, ...] = ()
     numbers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    shared: Mapping[str, int] = field(default_factory=dict)
     repeats: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -194,29 +196,32 @@ def _profile(row: tuple[Any, ...], watched: list[str], drift: Drift) -> Profile:
 def _with_values(
     connection: duckdb.DuckDBPyConnection, source: str, drift: Drift, found: dict[Key, Profile]
 ) -> dict[Key, Profile]:
-    if not drift.values:
-        return found
-    names = [identifier(name) for name in drift.values]
-    texts = ", ".join(f"cast({name} as varchar) as {name}" for name in names)
-    sets = ", ".join(f"(_day, _surface, {name})" for name in names)
-    which = f"grouping_id({', '.join(names)})"
-    rows = connection.execute(
-        f"select _day, _surface, {which}, {', '.join(names)}, count(distinct _unit) as units "
-        f"from (select _day, _surface, _unit, {texts} from {source}) "
-        f"group by grouping sets ({sets}) order by units desc, {', '.join(names)}"
-    ).fetchall()
-    everything = (1 << len(names)) - 1
-    column_of = {everything & ~(1 << (len(names) - 1 - i)): i for i in range(len(names))}
     values: dict[Key, dict[str, dict[str, int]]] = {}
-    for row in rows:
-        column = column_of[row[2]]
-        value, key = row[3 + column], (row[0], row[1])
-        if value is not None and key in found:
-            counts = values.setdefault(key, {}).setdefault(drift.values[column], {})
+    shared: dict[Key, dict[str, int]] = {}
+    for column in drift.values:
+        for day, surface, value, units in _by_value(connection, source, column, _MOST_VALUES):
+            counts = values.setdefault((day, surface), {}).setdefault(column, {})
             # What has more values than that is no short list; the rest counts as one.
             name = value if len(counts) < _MOST_VALUES else OTHER_VALUES
-            counts[name] = counts.get(name, 0) + row[-1]
+            counts[name] = counts.get(name, 0) + units
+    for column in drift.shared:
+        for day, surface, _, units in _by_value(connection, source, column, 0):
+            shared.setdefault((day, surface), {})[column] = units
     return {
-        key: Profile(**{**vars(profile), "values": values.get(key, {})})
+        key: replace(profile, values=values.get(key, {}), shared=shared.get(key, {}))
         for key, profile in found.items()
     }
+
+
+def _by_value(
+    connection: duckdb.DuckDBPyConnection, source: str, column: str, most: int
+) -> list[tuple[Any, ...]]:
+    """Day, product, value and its units, the most common first; ``most`` and one more a day."""
+    name = identifier(column)
+    return connection.execute(
+        f"select _day, _surface, cast({name} as varchar) as value, count(distinct _unit) as units "
+        f"from {source} where {name} is not null group by 1, 2, 3 "
+        "qualify row_number() over (partition by _day, _surface order by units desc, value) <= $1 "
+        "order by units desc, value",
+        [most + 1],
+    ).fetchall()

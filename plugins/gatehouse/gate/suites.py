@@ -91,6 +91,8 @@ class Limits(BaseModel):
         new_value: share of actors with a value never seen.
         value_drop: share of the expected actors of a value that may be missing.
         value_rise: actors of a value beyond what is expected, as a share of it.
+        mix: share of the actors that have another value than expected, of a column of few values.
+        shared: rise of the share of the actors that one value covers.
         numbers: population stability index of a number's distribution.
         hours: population stability index of the hours of the day.
         repeats: change of the share of rows that repeat another.
@@ -109,6 +111,8 @@ class Limits(BaseModel):
     new_value: float = Field(default=0.05, gt=0, le=1)
     value_drop: float = Field(default=0.6, gt=0, le=1)
     value_rise: float = Field(default=1.5, gt=0)
+    mix: float = Field(default=0.4, gt=0, le=1)
+    shared: float = Field(default=0.2, gt=0, le=1)
     numbers: float = Field(default=0.5, gt=0)
     hours: float = Field(default=0.25, gt=0)
     repeats: float = Field(default=0.05, gt=0, le=1)
@@ -126,6 +130,7 @@ class Drift(BaseModel):
         surface: column of the product.
         unit: column of who a row is about: each has one vote; absent: each row.
         values: columns of few values.
+        shared: columns of identifiers: one value that many share is one that stands for all.
         numbers: columns of numbers.
         repeats: columns that tell two rows of one unit apart.
         severity: of what is beyond a limit.
@@ -142,6 +147,7 @@ class Drift(BaseModel):
     surface: str = ""
     unit: str = ""
     values: list[str] = Field(default_factory=list)
+    shared: list[str] = Field(default_factory=list)
     numbers: list[str] = Field(default_factory=list)
     repeats: list[str] = Field(default_factory=list)
     severity: Severity = "critical"
@@ -157,7 +163,8 @@ class Drift(BaseModel):
     def columns(self) -> list[str]:
         """The columns it names."""
         named = [self.day, self.time, self.surface, self.unit]
-        return [name for name in named if name] + self.values + self.numbers + self.repeats
+        columns = self.values + self.shared + self.numbers + self.repeats
+        return [name for name in named if name] + columns
 
 
 class Suite(BaseModel):
