@@ -39,11 +39,13 @@ class RefundAbuse(Acting):
         """New accounts buy; those of the last days use; the money is asked back after."""
         people, keep = self.world.people, _BACK_AFTER[self.phase]
         fresh = self.enlist(max(1, self.size // 3), rng, within=(0, 0.6))
-        plan = PRO if self.phase == 0 else PLUS
+        # As others buy: the dearer plan is one in three, and later none.
+        is_pro = (np.arange(len(fresh)) % 3 == 0) & (self.phase == 0)
+        plan = np.where(is_pro, PRO, PLUS)
         people.plan[fresh] = plan
         cards = card_names(people, fresh, self.world.seed)
         at = self.since_sign_up(fresh, np.full(len(fresh), self.day_us))
-        price = np.full(len(fresh), PRICES[plan])
+        price = PRICES[plan]
         self.pay(traffic, fresh, at, price, np.full(len(fresh), SUCCEEDED), cards)
         back = np.flatnonzero(rng.random(len(fresh)) < 0.9)
         self.world.payments.later(
