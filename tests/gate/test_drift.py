@@ -123,6 +123,15 @@ def test_slow_drift_is_seen_though_each_day_is_like_the_one_before() -> None:
     assert _beyond(drifted(0.45), week, 42) == set()
 
 
+def test_a_few_from_many_countries_are_shared_out_by_chance() -> None:
+    countries = {f"C{number:02}": 4 for number in range(60)}
+    past = {key: _profile(240, values={"country": countries}) for key in _past()}
+    few = {f"C{number:02}": 1 for number in range(0, 60, 2)} | {"C01": 3, "C03": 3, "C05": 4}
+    assert _beyond(_profile(240, values={"country": few}), past) == set()
+    all_one = {"C00": 100}
+    assert "mix" in _beyond(_profile(240, values={"country": all_one}), past)
+
+
 def test_few_are_not_judged() -> None:
     few = {key: _profile(12) for key in _past()}
     assert _beyond(None, few) == set()

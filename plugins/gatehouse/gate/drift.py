@@ -292,7 +292,12 @@ def _values(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) ->
 
 
 def _mix(column: str, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
-    """Half the sum of the differences of shares (total variation distance)."""
+    """Total variation distance of the shares, less what chance makes of it.
+
+    Half the sum of the absolute differences. Of equal populations each is about the mean of a
+    half-normal variable, sqrt(2 / pi) times its standard error; one unit moves the distance by at
+    most 1 / n, so its own standard deviation is at most 1 / (2 sqrt(n)) (McDiarmid), taken twice.
+    """
     usual: dict[str, float] = {}
     total = sum(sum(each.values.get(column, {}).values()) for each in past.profiles)
     own = now.values.get(column, {})
@@ -301,9 +306,13 @@ def _mix(column: str, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
     for each in past.profiles:
         for value, units in each.values.get(column, {}).items():
             usual[value] = usual.get(value, 0.0) + units / total
-    is_now = {value: units / sum(own.values()) for value, units in own.items()}
+    units = sum(own.values())
+    is_now = {value: count / units for value, count in own.items()}
     moved = sum(abs(is_now.get(v, 0) - usual.get(v, 0)) for v in {*is_now, *usual}) / 2
-    yield Reading("mix", column, *key, moved, sum(own.values()), total)
+    spread = sum(math.sqrt(share * (1 - share)) for share in usual.values())
+    chance = spread * math.sqrt((1 / units + 1 / total) / (2 * math.pi))
+    distance = max(0.0, moved - chance - 1 / math.sqrt(units))
+    yield Reading("mix", column, *key, distance, units, total)
 
 
 def _shared(drift: Drift, key: Key, now: Profile, past: Past) -> Iterator[Reading]:

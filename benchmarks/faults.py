@@ -1,0 +1,319 @@
+"""Planted faults that the gate has to hold, and clean days that it has to let pass.
+
+For each seed, weeks of a simulated world are certified. Then one day more arrives, broken in one
+way, is ingested, built and checked by the real gate; and so many clean days, one by one. Settings:
+SEEDS, ACTORS, CLEAN (days a seed), JOBS (seeds at once), FAULTS (only those whose name has it).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from _harness import Measurement, scratch, setting, stage_environment
+from _worlds import seeds_of
+from faults_cases import FAULTS, Fault
+from gatehouse.settings import Settings
+
+ACTORS, CLEAN = int(setting("ACTORS", "3000")), int(setting("CLEAN", "20"))
+_CERTIFIED_DAYS = 28
+_DETECTIONS_EVERY = 10
+_LEAST_HELD = 0.95
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the gate made of one day.
+
+    Attributes:
+        name: the fault; a day for a clean one.
+        held: tables that were not certified.
+        roots: of them, those that failed by themselves, causes first.
+        check: the first failed critical check of the first root.
+        seconds: ingest, build and gate together.
+        waiting: detections that ran although a table of theirs is held, or did not although none
+            is; None where they were not run.
+    """
+
+    seed: int
+    name: str
+    held: list[str]
+    roots: list[str]
+    check: str
+    seconds: float
+    waiting: list[str] | None = None
+
+
+def main() -> None:
+    """Run the measurement."""
+    seeds, only = seeds_of("1-5"), setting("FAULTS", "")
+    asked = {"SEEDS": setting("SEEDS", "1-5"), "ACTORS": str(ACTORS), "CLEAN": str(CLEAN)}
+    measurement = Measurement("faults", "Planted faults, and clean days", asked)
+    with scratch() as folder, ThreadPoolExecutor(int(setting("JOBS", "2"))) as pool:
+        outcomes = [*pool.map(lambda seed: _in_a_process(folder, seed, only), seeds)]
+    broken = [Found(**each) for outcome in outcomes for each in outcome["broken"]]
+    clean = [Found(**each) for outcome in outcomes for each in outcome["clean"]]
+    _tell_faults(measurement, broken, len(seeds))
+    _tell_clean(measurement, clean)
+    measurement.finish()
+
+
+def _tell_faults(measurement: Measurement, broken: list[Found], seeds: int) -> None:
+    known = {fault.name: fault for fault in FAULTS}
+    kinds = {each.name for each in broken}
+    caught = [each for each in broken if _is_caught(each, known[each.name])]
+    measurement.figure("kinds of fault", len(kinds), at_least=40)
+    measurement.figure("seeds", seeds, at_least=5)
+    measurement.figure("faults planted", len(broken))
+    measurement.figure(
+        "held, with the right table named first",
+        round(len(caught) / max(1, len(broken)), 4),
+        at_least=_LEAST_HELD,
+    )
+    ran = [each for each in broken if each.waiting is not None]
+    measurement.figure("runs of all detections after a fault", len(ran))
+    measurement.figure(
+        "detections that ran or waited wrongly",
+        sum(len(each.waiting or []) for each in ran),
+        equals=0,
+    )
+    rows = []
+    for name in known:
+        mine = [each for each in broken if each.name == name]
+        if not mine:
+            continue
+        right = sum(_is_caught(each, known[name]) for each in mine)
+        seen = next((each for each in mine if each.held), mine[0])
+        rows.append((name, f"{right} of {len(mine)}", ", ".join(seen.roots) or "-", seen.check))
+    columns = ("fault", "held by the right table", "first named", "by its check")
+    measurement.table("Faults", columns, rows)
+    missed = [
+        (each.name, each.seed, ", ".join(each.roots) or "nothing held", known[each.name].why_not)
+        for each in broken
+        if not _is_caught(each, known[each.name])
+    ]
+    if missed:
+        measurement.table("Not caught", ("fault", "seed", "held instead", "why"), missed)
+
+
+def _tell_clean(measurement: Measurement, clean: list[Found]) -> None:
+    held = [each for each in clean if each.held]
+    measurement.figure("clean days", len(clean), at_least=100)
+    measurement.figure("clean days held", len(held), at_most=max(1, len(clean) // 100))
+    if held:
+        measurement.table(
+            "Clean days held",
+            ("seed", "day", "table", "check"),
+            [(each.seed, each.name, ", ".join(each.roots), each.check) for each in held],
+        )
+    measurement.note(
+        f"Each seed: {ACTORS} actors, {_CERTIFIED_DAYS} days certified at once, then a day broken "
+        "in one way, or clean days one after the other, with their weekends, holidays, launches, "
+        "outages, campaigns, late and repeated files."
+    )
+
+
+def _is_caught(found: Found, fault: Fault) -> bool:
+    return bool(found.roots) and found.roots[0] in fault.roots
+
+
+def _in_a_process(folder: Path, seed: int, only: str) -> dict[str, Any]:
+    home = folder / f"seed-{seed}" / "home"
+    home.mkdir(parents=True)
+    command = [sys.executable, __file__, str(seed), only]
+    environment = {**stage_environment(home), "GATEHOUSE_MEMORY_LIMIT": "4GB"}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"seed {seed} failed")
+    outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return outcome
+
+
+class House:
+    """The home of one seed, put back to its certified state before each fault."""
+
+    def __init__(self, seed: int) -> None:
+        from gatehouse.simulate.run import run_simulation
+
+        self.seed, self.settings = seed, Settings()
+        self._arriving = self.settings.home.parent / "arriving"
+        report = run_simulation(
+            self.settings,
+            actors=ACTORS,
+            days=_CERTIFIED_DAYS + max(CLEAN, *(fault.days for fault in FAULTS)),
+            seed=seed,
+        )
+        self.first: date = report.start_date + timedelta(days=_CERTIFIED_DAYS)
+        shutil.move(self.settings.landing, self._arriving)
+        for number in range(-_CERTIFIED_DAYS, 0):
+            self.deliver(self.first + timedelta(days=number))
+        # The world's launches were before: only the certified state counts.
+        held = self.run("start").held
+        if held:
+            raise SystemExit(f"seed {seed}: held before any fault: {held}")
+        self._kept = self.settings.home.parent / "kept"
+        shutil.copytree(self.settings.home, self._kept)
+
+    def restore(self) -> None:
+        """Back to the certified state; at the same place, which the lake remembers."""
+        shutil.rmtree(self.settings.home)
+        shutil.copytree(self._kept, self.settings.home)
+
+    def files(self, day: date, contract: str = "*") -> list[Path]:
+        """What arrives on a day."""
+        return sorted(self._arriving.glob(f"{contract}/dt={day}/*"))
+
+    def deliver(self, day: date, broken: Fault | None = None, number: int = 1) -> None:
+        """Put the files of a day into the landing folder, those of a feed broken."""
+        for source in self.files(day):
+            target = self.settings.landing / source.relative_to(self._arriving)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if broken is None or broken.feed != source.parts[-3]:
+                shutil.copyfile(source, target)
+            elif broken.sql:
+                self._break(source, target, day, broken, number)
+
+    def _break(self, source: Path, target: Path, day: date, broken: Fault, number: int) -> None:
+        with duckdb.connect() as connection:
+            for name, files in (
+                ("rows", [source]),
+                ("before", self.files(day - timedelta(days=1), broken.feed)),
+                ("actors", self._arriving.glob("actors/dt=*/part*")),
+            ):
+                usable = [
+                    str(each) for each in files if name != "actors" or each.parts[-2] <= f"dt={day}"
+                ]
+                read = "read_parquet" if str(source).endswith(".parquet") else "read_json"
+                read = "read_parquet" if name == "actors" else read
+                connection.execute(
+                    f"create view {name} as select * from {read}({usable!r}, "
+                    "union_by_name = true, hive_partitioning = false)"
+                )
+            connection.execute(
+                "create view known as select * from actors "
+                "qualify row_number() over (partition by actor_id order by updated_at desc) = 1"
+            )
+            form = "parquet" if str(source).endswith(".parquet") else "json, compression gzip"
+            query = broken.sql.replace("{day}", str(day)).replace("{number}", str(number))
+            connection.execute(f"copy ({query}) to '{target}' (format {form})")
+        if broken.is_cut:
+            target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
+
+    def run(self, name: str, lake: tuple[str, ...] = (), detect: bool = False) -> Found:
+        """Ingest, build, break what was built, check."""
+        from gatehouse.build import run_build
+        from gatehouse.gate import run_gate
+        from gatehouse.ingest import run_ingest
+        from gatehouse.lake import Lake
+
+        started = time.monotonic()
+        run_ingest(self.settings)
+        run_build(self.settings).raise_for_failure()
+        if lake:
+            with Lake(self.settings).writer("fault") as connection:
+                for statement in lake:
+                    connection.execute(statement.replace("{day}", str(self.first)))
+            report = run_gate(self.settings, snapshot_id=Lake(self.settings).current_snapshot())
+        else:
+            report = run_gate(self.settings)
+        roots = [each for each in report.tables if not each.is_certified and not each.held_by]
+        checks = [
+            c
+            for each in roots
+            for c in each.checks
+            if c.result == "failed" and c.severity == "critical"
+        ]
+        seconds = round(time.monotonic() - started, 1)
+        return Found(
+            self.seed,
+            name,
+            [*report.held],
+            [each.table for each in roots],
+            checks[0].name if checks else (roots[0].message if roots else ""),
+            seconds,
+            _wrongly(self.settings, {*report.held}) if detect else None,
+        )
+
+
+def _wrongly(settings: Settings, held: set[str]) -> list[str]:
+    """Detections that ran on a held table's new version, or waited without reason.
+
+    A held table keeps its certified version, so what reads it runs on that or waits; what reads
+    none of the held tables must have succeeded.
+    """
+    from gatehouse.detection import run_detections
+    from gatehouse.gate import certified_versions
+    from gatehouse.store import open_store
+    from gatehouse.store.models import DetectionRun
+
+    report = run_detections(settings)
+    shown = certified_versions(settings)
+    wrong = [each.detection_id for each in report.results if each.status == "failed"]
+    with open_store(settings)() as session:
+        newest = {
+            run.detection_id: run
+            for run in session.query(DetectionRun).order_by(DetectionRun.started_at)
+        }
+        for name, run in newest.items():
+            reads = run.inputs
+            if run.status == "held" and not held & {*reads}:
+                wrong.append(name)
+            for table, version in reads.items():
+                if table in shown and version["snapshot_id"] > shown[table].snapshot_id:
+                    wrong.append(name)
+    return wrong
+
+
+def _of_seed() -> None:
+    seed, only = int(sys.argv[1]), sys.argv[2]
+    house = House(seed)
+    broken, clean = [], []
+    chosen = [fault for fault in FAULTS if only in fault.name]
+    for position, fault in enumerate(chosen):
+        house.restore()
+        for number in range(fault.days):
+            house.deliver(
+                house.first + timedelta(days=number), fault if fault.feed else None, number + 1
+            )
+        detect = (position + seed) % _DETECTIONS_EVERY == 0
+        found = house.run(fault.name, fault.lake, detect)
+        broken.append(found)
+        mark = "held" if _is_caught(found, fault) else "MISSED"
+        print(
+            f"seed {seed}, {found.seconds:5.1f} s, {mark}: {fault.name}: "
+            f"{found.roots} {found.check}",
+            file=sys.stderr,
+        )
+    house.restore()
+    for number in range(CLEAN):
+        day = house.first + timedelta(days=number)
+        house.deliver(day)
+        found = house.run(f"{day:%A} {number + 1}")
+        clean.append(found)
+        print(
+            f"seed {seed}, {found.seconds:5.1f} s, clean: {found.name}: "
+            f"{found.roots} {found.check}",
+            file=sys.stderr,
+        )
+    print(
+        json.dumps(
+            {"broken": [asdict(each) for each in broken], "clean": [asdict(each) for each in clean]}
+        )
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        _of_seed()
+    else:
+        main()
