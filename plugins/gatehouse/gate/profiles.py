@@ -122,24 +122,24 @@ def _day(drift: Drift) -> str:
 
 def _source(relation: str, drift: Drift, days: list[date] | None) -> str:
     schema, _, table = relation.partition(".")
-    chosen = ""
-    if days is not None:
+    chosen = [identifier(drift.only)] if drift.only else []
+    if days is not None and drift.day:
         # Also as bounds: they are what prunes files.
         named = ", ".join(f"date {literal(day.isoformat())}" for day in days)
-        column = identifier(drift.day) if drift.day else ""
-        if column:
-            chosen = (
-                f" where {column} >= date {literal(days[0].isoformat())}"
-                f" and {column} < date {literal(days[-1].isoformat())} + interval 1 day"
-                f" and {_day(drift)} in ({named})"
-            )
+        column = identifier(drift.day)
+        chosen += [
+            f"{column} >= date {literal(days[0].isoformat())}",
+            f"{column} < date {literal(days[-1].isoformat())} + interval 1 day",
+            f"{_day(drift)} in ({named})",
+        ]
+    where = f" where {' and '.join(chosen)}" if chosen else ""
     surface = (
         f"coalesce(cast({identifier(drift.surface)} as varchar), '')" if drift.surface else "''"
     )
     unit = identifier(drift.unit) if drift.unit else "rowid"
     return (
         f"(select *, {_day(drift)} as _day, {surface} as _surface, {unit} as _unit "
-        f"from lake.{identifier(schema)}.{identifier(table)}{chosen})"
+        f"from lake.{identifier(schema)}.{identifier(table)}{where})"
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from gatehouse.errors import GatehouseError, telling
+from gatehouse.gate.arrivals import arrivals, feeds_of, sources_by_contract
 from gatehouse.gate.dbt_checks import not_run, run_dbt_tests
 from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import CoreTable, core_tables
@@ -128,6 +129,7 @@ class _Run:
     seconds: dict[str, float] = field(default_factory=dict)
     waivers: dict[tuple[str, str, str | None], dict[str, Any]] = field(default_factory=dict)
     judged: dict[str, list[Judged]] = field(default_factory=dict)
+    mapped: dict[str, list[str]] = field(default_factory=dict)
 
     def check(
         self, connection: duckdb.DuckDBPyConnection, progress: Callable[[str], None]
@@ -141,6 +143,7 @@ class _Run:
         self.seconds["gx_start"] = time.monotonic() - started
         figures = previous_figures(self.settings)
         self.waivers = in_force(self.settings)
+        self.mapped = sources_by_contract(self.settings)
         results = {}
         for table in self.tables:
             started = time.monotonic()
@@ -185,6 +188,7 @@ class _Run:
         checks = [
             rows.check,
             *self._gx(gx, suite, rows, previous),
+            *self._arrivals(connection, table, suite),
             *self._monitors(connection, table, suite, rows),
             *_unless_empty(dbt_checks, rows),
         ]
@@ -198,6 +202,16 @@ class _Run:
             message=message,
             suite_version=suite_version(suite, table),
         )
+
+    def _arrivals(
+        self, connection: duckdb.DuckDBPyConnection, table: CoreTable, suite: Suite
+    ) -> list[CheckResult]:
+        feeds = {
+            feed: self.mapped[feed]
+            for feed in feeds_of(table, {each.table: each for each in self.tables})
+            if feed in self.mapped
+        }
+        return arrivals(connection, suite, feeds, self.subject)
 
     def _monitors(
         self, connection: duckdb.DuckDBPyConnection, table: CoreTable, suite: Suite, rows: Rows

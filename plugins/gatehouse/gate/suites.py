@@ -125,6 +125,7 @@ class Drift(BaseModel):
     Attributes:
         of: the raw table to look at, e.g. ``raw.model_scores``: a feed whose faults do not show in
             the table itself; absent: the table itself.
+        only: a boolean column; rows where it is false are not looked at.
         day: column of the day, a date or a time; absent: the table is compared as a whole.
         time: column of the time of day.
         surface: column of the product.
@@ -142,6 +143,7 @@ class Drift(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     of: str = Field(default="", pattern=r"^(raw\.[a-z_]+)?$")
+    only: str = ""
     day: str = ""
     time: str = ""
     surface: str = ""
@@ -162,7 +164,7 @@ class Drift(BaseModel):
     @property
     def columns(self) -> list[str]:
         """The columns it names."""
-        named = [self.day, self.time, self.surface, self.unit]
+        named = [self.only, self.day, self.time, self.surface, self.unit]
         columns = self.values + self.shared + self.numbers + self.repeats
         return [name for name in named if name] + columns
 
@@ -177,6 +179,8 @@ class Suite(BaseModel):
     empty: Empty
     expectations: list[Expectation]
     drift: list[Drift] = Field(default_factory=list)
+    # Share of the rows that arrive for it which may be quarantined.
+    most_quarantined: float = Field(default=0.2, gt=0, le=1)
     # By relation; of ``expectations/limits.yml``, not of the suite's own file.
     limits: dict[str, Limits] = Field(default_factory=dict)
     # Hash of the file and the limits, for `suite_version`.

@@ -1,0 +1,94 @@
+"""Whether what arrived for a table was fit to load: the share of its rows that was quarantined."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import duckdb
+
+from gatehouse.gate.lineage import CoreTable
+from gatehouse.gate.results import CheckResult
+from gatehouse.gate.subject import Subject
+from gatehouse.gate.suites import Suite
+from gatehouse.lake.sql import literal
+from gatehouse.settings import Settings
+
+NAME = "rows quarantined of {}"
+# Of a few rows any share may be wrong.
+_LEAST_ROWS = 100
+_REASON = (
+    "Rows that were kept out are missing in everything made from the others, and not at random: "
+    "mend the mapping or the source, then gatehouse quarantine replay."
+)
+
+
+def feeds_of(table: CoreTable, known: Mapping[str, CoreTable]) -> tuple[str, ...]:
+    """The raw tables that reach a table by no other core table."""
+    through = {source for name in table.upstream if name in known for source in known[name].sources}
+    return tuple(source for source in table.sources if source not in through)
+
+
+def sources_by_contract(settings: Settings) -> dict[str, list[str]]:
+    """Source ids of the mappings, by the raw table that they fill."""
+    from gatehouse.ingest.contracts import load_contracts
+    from gatehouse.ingest.mapping import load_mappings
+
+    if not settings.sources.is_dir() or not settings.input_contracts.is_dir():
+        return {}
+    found: dict[str, list[str]] = {}
+    for name, mapping in load_mappings(
+        settings.sources, load_contracts(settings.input_contracts)
+    ).items():
+        found.setdefault(mapping.contract, []).append(name)
+    return found
+
+
+def arrivals(
+    connection: duckdb.DuckDBPyConnection,
+    suite: Suite,
+    feeds: Mapping[str, Collection[str]],
+    subject: Subject,
+) -> list[CheckResult]:
+    """One check a feed: how many of the rows that arrived since the last build were quarantined.
+
+    Args:
+        connection: with the lake pinned.
+        suite: of the table.
+        feeds: source ids by raw table.
+        subject: what is checked; without a build nobody knows what arrived for it.
+    """
+    if subject.interval_start_at is None or subject.interval_end_at is None:
+        return []
+    found = []
+    for feed, sources in sorted(feeds.items()):
+        named = ", ".join(literal(source) for source in sorted(sources))
+        row = connection.execute(
+            "select coalesce(sum(rows_in), 0), coalesce(sum(rows_quarantined), 0) "
+            f"from lake.raw.files where source_id in ({named}) "
+            "and ingested_at >= $1 and ingested_at < $2",
+            [
+                subject.interval_start_at.replace(tzinfo=None),
+                subject.interval_end_at.replace(tzinfo=None),
+            ],
+        ).fetchone()
+        rows, quarantined = (int(row[0]), int(row[1])) if row else (0, 0)
+        if rows < _LEAST_ROWS:
+            continue
+        share = quarantined / rows
+        found.append(
+            CheckResult(
+                tool="gate",
+                name=NAME.format(feed),
+                severity="critical",
+                result="failed" if share > suite.most_quarantined else "passed",
+                reason=_REASON,
+                owner=suite.owner,
+                observed={
+                    "row_count": rows,
+                    "failing_rows": quarantined,
+                    "share": round(share, 4),
+                    "limit": suite.most_quarantined,
+                },
+            )
+        )
+    return found
