@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -295,6 +295,10 @@ def sql(
     limit: Annotated[int, typer.Option(min=0, help="Most rows to print; 0 for all.")] = 1000,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     allow_expired: AllowExpired = False,
+    needs: Annotated[
+        Literal["critical", "warning"],
+        typer.Option(help="warning: only versions whose warnings passed, too."),
+    ] = "critical",
     as_json: JsonOption = False,
 ) -> None:
     """Ask the certified tables. Never waits for a build, never sees half of one."""
@@ -302,7 +306,7 @@ def sql(
     from gatehouse.gate.show import show_answer
 
     text = sys.stdin.read() if query == "-" else query
-    answer = run_query(Settings(), text, limit=limit, allow_expired=allow_expired)
+    answer = run_query(Settings(), text, limit=limit, allow_expired=allow_expired, needs=needs)
     show_answer(answer, as_json=as_json, as_csv=as_csv)
     if answer.is_cut:
         typer.echo(f"Only the first {limit:,} rows are shown; --limit 0 shows all.", err=True)
