@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,13 @@ def _detect(settings: Settings, options: dict[str, str]) -> Run:
     return lambda: run_detections(settings)
 
 
+def _maintain(settings: Settings, options: dict[str, str]) -> Run:
+    from gatehouse.lake.maintain import run_maintenance
+
+    grace = timedelta(seconds=float(options.get("grace", 24 * 3600)))
+    return lambda: run_maintenance(settings, keep_newest=1, grace=grace)
+
+
 def _keep_compiled(settings: Settings, what: str) -> None:
     """Keep the SQL that dbt has just run: its next call writes over it."""
     results = settings.home / "dbt" / "target" / "run_results.json"
@@ -94,7 +102,13 @@ def _plain(report: Any) -> Any:
     return asdict(report) if is_dataclass(report) and not isinstance(report, type) else report
 
 
-_STAGES = {"ingest": _ingest, "build": _build, "gate": _gate, "detect": _detect}
+_STAGES = {
+    "ingest": _ingest,
+    "build": _build,
+    "gate": _gate,
+    "detect": _detect,
+    "maintain": _maintain,
+}
 
 if __name__ == "__main__":
     main()

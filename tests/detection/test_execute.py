@@ -14,7 +14,7 @@ from gatehouse.detection.report import DetectionResult
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import DetectionRun
+from gatehouse.store.models import CertificateCheck, DetectionRun
 from tests.detection.factories import NOW, SQL, certify, detection, load_days, load_events
 
 MONDAY = "2026-01-05 10:00:00"
@@ -285,3 +285,25 @@ def test_findings_never_stand_without_their_run(
     [(run_id,)] = recorded(settings, "detection_run_id")
     with open_store(settings)() as session:
         assert session.get_one(DetectionRun, run_id).status == "failed"
+
+
+def test_a_detection_that_needs_warnings_waits_for_them(
+    settings: Settings, busy_monday: int
+) -> None:
+    certificate = certify(settings, busy_monday)
+    with open_store(settings).begin() as session:
+        session.add(
+            CertificateCheck(
+                certificate_id=certificate,
+                position=0,
+                tool="gx",
+                name="volume",
+                severity="warning",
+                result="failed",
+                observed={},
+            )
+        )
+    held = run(settings, detection(needs="warning"))
+    assert held.status == "held"
+    assert "volume is a warning that does not hold" in held.message
+    assert run(settings).new == 1

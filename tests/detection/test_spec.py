@@ -37,6 +37,12 @@ def test_thresholds_may_differ_by_product() -> None:
 
 @pytest.mark.parametrize("action", ["suspend", "terminate"])
 def test_a_victim_does_not_lose_its_account(action: str) -> None:
-    assert spec(proposed_action=action).subject == "offender"
+    assert spec(proposed_action=action, needs="warning").subject == "offender"
     with pytest.raises(ValidationError, match="subject victim"):
-        spec(subject="victim", proposed_action=action)
+        spec(subject="victim", proposed_action=action, needs="warning")
+
+
+def test_what_cannot_be_taken_back_needs_warnings_to_pass() -> None:
+    with pytest.raises(ValidationError, match="needs must be warning"):
+        spec(proposed_action="terminate")
+    assert spec(proposed_action="terminate", needs="warning").needs == "warning"

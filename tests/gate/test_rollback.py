@@ -15,6 +15,7 @@ from gatehouse.gate.results import GateReport, Outcome, TableResult
 from gatehouse.gate.rollback import lift, roll_back
 from gatehouse.gate.status import read_status
 from gatehouse.gate.subject import Subject
+from gatehouse.gate.waivers import end_waiver
 from gatehouse.store import open_store
 from gatehouse.store.models import Rollback
 
@@ -166,3 +167,31 @@ def test_findings_made_on_what_was_taken_off_are_named(
     )
     report = roll_back(house.settings, "fct_a", to=None, reason=REASON)
     assert [each["detection"] for each in report.findings] == ["below", "new"]
+
+
+def test_saying_it_twice_goes_back_once(house: House, versions: tuple[int, int, int]) -> None:
+    _, second, _ = versions
+    roll_back(house.settings, "fct_a", to=None, reason=REASON)
+    file = house.settings.home / "certified.sql"
+    told = file.read_text()
+    # As if killed before the file was written.
+    file.unlink()
+    with pytest.raises(GatehouseError, match=f"rolled back to {second} already"):
+        roll_back(house.settings, "fct_a", to=None, reason=REASON)
+    assert _shown(house)["fct_a"] == second
+    assert file.read_text() == told
+
+
+def test_whoever_lifts_or_ends_again_leaves_the_file_of_tools_right(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    file = house.settings.home / "certified.sql"
+    told = file.read_text()
+    for again in (
+        lambda: lift(house.settings, "fct_a"),
+        lambda: end_waiver(house.settings, "none"),
+    ):
+        file.unlink()
+        with pytest.raises(GatehouseError):
+            again()
+        assert file.read_text() == told

@@ -168,6 +168,7 @@ def _commands(incident: Incident) -> list[tuple[str, str]]:
     check = next((each["check"] for each in checks if each.get("check")), "CHECK")
     return [
         ("Look closer", f"gatehouse certificate {subject}"),
+        ("See rows", f"gatehouse certificate {subject} {_quoted(check)} --rows"),
         *(
             [("Let it pass", f"gatehouse waive {subject} {_quoted(check)} --days 1 --reason WHY")]
             if incident.severity == "critical"

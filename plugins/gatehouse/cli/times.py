@@ -17,7 +17,7 @@ def interval_of(start: str, end: str) -> tuple[datetime, datetime] | None:
         return None
     if not (start and end):
         raise GatehouseError("An interval needs both ends.", next_step="give --from and --to.")
-    bounds = _moment(start), _moment(end)
+    bounds = moment_of(start), moment_of(end)
     if bounds[0] >= bounds[1]:
         raise GatehouseError(
             f"The interval from {start} to {end} is empty.",
@@ -26,7 +26,12 @@ def interval_of(start: str, end: str) -> tuple[datetime, datetime] | None:
     return bounds
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
+    """A UTC instant; a text without a zone is UTC.
+
+    Raises:
+        GatehouseError: it is no time.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gatehouse.cli.output import JsonOption, print_json, print_rows
-from gatehouse.cli.times import interval_of
+from gatehouse.cli.times import interval_of, moment_of
 from gatehouse.errors import GatehouseError
 from gatehouse.settings import Settings
 
@@ -18,6 +18,11 @@ _FINDING_COLUMNS = [
     *("event_count", "last_event_at", "evidence"),
 ]
 
+_RESTATED_COLUMNS = [
+    *("finding_key", "detection_id", "mode_code", "table", "then_id", "now_id"),
+    *("first_day", "last_day", "rows_added", "rows_removed", "actions"),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add this room's commands."""
@@ -25,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("detections")(detections)
     app.command("findings")(findings)
     app.command("replay")(replay)
+    app.command("restated")(restated)
 
 
 def detect(
@@ -169,6 +175,36 @@ def replay(
         print_rows("Different", ["column", "then", "now"], rows, empty="")
     if not result.same:
         raise typer.Exit(1)
+
+
+def restated(
+    table: Annotated[str, typer.Argument(help="Only changes of this core table.")] = "",
+    since: Annotated[
+        str, typer.Option(help="Only findings recorded from here on (UTC, ISO 8601).")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List findings made on days that have changed since, and actions that followed.
+
+    Compares the certified version on show with the one that a finding names: its actor, on the
+    days that its detection saw together. What was found is not taken back by that: look again.
+    """
+    from gatehouse.detection.restated import restated as find_restated
+
+    found = find_restated(Settings(), table, since=moment_of(since) if since else None)
+    if as_json:
+        print_json(found.as_dict())
+        return
+    rows = [
+        {**vars(each), "finding_key": each.finding_key[:12], "actions": len(each.action_ids)}
+        for each in found.findings
+    ]
+    print_rows("Restated", _RESTATED_COLUMNS, rows, empty="No finding rests on a changed day.")
+    for what, names in (("gone", found.unknown), ("without days", found.not_compared)):
+        if names:
+            typer.echo(f"Not compared, {what}: {', '.join(names)}")
+    if rows:
+        typer.echo("Next: gatehouse detect ID --from DAY --to DAY looks at a day again.")
 
 
 def _whole_key(settings: Settings, start: str) -> str:

@@ -26,6 +26,7 @@ from gatehouse.detection.inputs import (
 from gatehouse.detection.replay import remember_code
 from gatehouse.detection.report import DetectionReport, DetectionResult
 from gatehouse.errors import GatehouseError, telling
+from gatehouse.gate.published import upstream_of
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -61,9 +62,9 @@ def run_detections(
     """
     started = time.monotonic()
     detections = load_detections(settings, ids)
-    store = open_store(settings)
+    store, upstream = open_store(settings), upstream_of(settings)
     with store() as session:
-        inputs = read_inputs(session, {t for each in detections for t in each.reads})
+        inputs = read_inputs(session, {t for each in detections for t in each.reads}, upstream)
     results = []
     for detection in detections:
         result = _run_one(settings, store, detection, inputs, window)

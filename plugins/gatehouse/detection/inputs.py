@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gatehouse.detection.compiled import Detection
+from gatehouse.gate.needs import Upstream, Warnings, read_warnings
 from gatehouse.lake.arrivals import BEGINNING
 from gatehouse.lake.sql import identifier
 from gatehouse.store.models import Certificate, DetectionRun, PublishedVersion
@@ -32,6 +33,7 @@ class Input:
         covered_to: end of the arrivals that version covers.
         held: why a detection must not read it now; empty if it may.
         is_empty: the newest check found no rows: nothing was checked.
+        warned: a warning of that version, or of what it is made from, that does not hold.
     """
 
     table: str
@@ -40,14 +42,24 @@ class Input:
     covered_to: datetime
     held: str
     is_empty: bool
+    warned: str = ""
 
 
-def read_inputs(session: Session, tables: set[str]) -> dict[str, Input]:
-    """The state of each table by its newest check and its published version."""
-    return {table: _input(session, table) for table in sorted(tables)}
+def read_inputs(
+    session: Session, tables: set[str], upstream: Upstream | None = None
+) -> dict[str, Input]:
+    """The state of each table by its newest check and its published version.
+
+    Args:
+        session: of the store.
+        tables: core tables.
+        upstream: core tables that each is made from: a warning of theirs is one of its own.
+    """
+    warnings = read_warnings(session, upstream or {}, datetime.now(UTC))
+    return {table: _input(session, table, warnings) for table in sorted(tables)}
 
 
-def _input(session: Session, table: str) -> Input:
+def _input(session: Session, table: str, warnings: Warnings) -> Input:
     newest = session.scalar(
         sa.select(Certificate)
         .where(Certificate.table_name == table)
@@ -63,6 +75,7 @@ def _input(session: Session, table: str) -> Input:
         covered_to=(shown.interval_end_at if shown else None) or BEGINNING,
         held=_held(table, newest, shown),
         is_empty=newest is not None and newest.result == "no_data",
+        warned=warnings.of(table, published.snapshot_id) if published else "",
     )
 
 
@@ -93,6 +106,13 @@ def hold_reason(detection: Detection, inputs: dict[str, Input]) -> str:
         for table in detection.reads
         if inputs[table].is_empty and table not in detection.spec.optional_inputs
     ]
+    if detection.spec.needs == "warning":
+        reasons += [
+            f"{table} at snapshot {inputs[table].snapshot_id}: {inputs[table].warned}, and this "
+            "detection needs warnings to pass"
+            for table in detection.reads
+            if inputs[table].warned
+        ]
     driver = inputs.get(detection.spec.driver)
     reasons += [
         f"{table} is behind {detection.spec.driver}: it covers what arrived up to "

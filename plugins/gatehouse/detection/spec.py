@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 # Thresholds that hold where a product has none of its own.
 DEFAULT_THRESHOLDS = "default"
+# What is not given back by lifting it: contents are gone, keys are revoked.
+IRREVERSIBLE = frozenset({"terminate"})
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 # Every detection model returns these columns and no others, in any order.
@@ -48,6 +50,8 @@ class DetectionSpec(BaseModel):
             what differs there. ``{{ threshold("<name>") }}`` reads them.
         dedup: what makes two findings the same, in words; ``dedup_key`` carries it.
         optional_inputs: core tables that may be empty without holding the detection.
+        needs: checks that must have passed of what it reads: ``critical``, or ``warning`` for
+            those too. What proposes something that cannot be taken back needs warnings.
         owner: who answers for it.
         review_budget: findings a day that reviewers can take.
         proposed_action: what to do about a confirmed finding.
@@ -74,6 +78,7 @@ class DetectionSpec(BaseModel):
     thresholds: dict[str, dict[str, int | float]] = Field(default_factory=dict)
     dedup: str = Field(min_length=5)
     optional_inputs: tuple[str, ...] = ()
+    needs: Literal["critical", "warning"] = "critical"
     owner: str
     review_budget: int = Field(ge=1)
     proposed_action: Literal["none", "warn", "rate_limit", "restrict", "suspend", "terminate"]
@@ -105,6 +110,15 @@ class DetectionSpec(BaseModel):
             raise ValueError(
                 f"proposed_action {self.proposed_action}, but subject victim: its account is not "
                 "to be ended; choose none, warn, rate_limit or restrict"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sure_enough(self) -> DetectionSpec:
+        if self.proposed_action in IRREVERSIBLE and self.needs != "warning":
+            raise ValueError(
+                f"proposed_action {self.proposed_action} cannot be taken back: needs must be "
+                "warning"
             )
         return self
 

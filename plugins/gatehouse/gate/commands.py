@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -163,13 +163,42 @@ def tables(
 
 
 def certificate(
-    table: Annotated[str, typer.Argument(help="A core table.")], as_json: JsonOption = False
+    table: Annotated[str, typer.Argument(help="A core table.")],
+    check: Annotated[
+        str, typer.Argument(help="With --rows: only of this failed check, or a part of its name.")
+    ] = "",
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Show rows of the checks that failed, masked.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most rows of a check.")] = 20,
+    unmasked: Annotated[
+        bool, typer.Option("--unmasked", help="Show identifiers and texts as they are; recorded.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why. Required with --unmasked.")] = "",
+    as_json: JsonOption = False,
 ) -> None:
-    """Show the newest certificate of a table and the checks behind it."""
+    """Show the newest certificate of a table and the checks behind it; or the rows that failed.
+
+    With --rows, identifiers and texts are short hashes: equal ones are equal. Rows are read from
+    the snapshot that failed, and kept nowhere.
+    """
+    settings = Settings()
+    if rows or unmasked or check:
+        from gatehouse.gate.failing import failing_rows
+        from gatehouse.gate.show import show_failing
+
+        failing = failing_rows(
+            settings, table, check, limit=limit, unmasked=unmasked, reason=reason
+        )
+        if as_json:
+            print_json([each.as_dict() for each in failing])
+        else:
+            show_failing(failing)
+        return
     from gatehouse.gate.certificate import read_certificate
     from gatehouse.gate.show import show_certificate
 
-    found = read_certificate(Settings(), table)
+    found = read_certificate(settings, table)
     if as_json:
         print_json(found)
     else:
@@ -266,6 +295,10 @@ def sql(
     limit: Annotated[int, typer.Option(min=0, help="Most rows to print; 0 for all.")] = 1000,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")] = False,
     allow_expired: AllowExpired = False,
+    needs: Annotated[
+        Literal["critical", "warning"],
+        typer.Option(help="warning: only versions whose warnings passed, too."),
+    ] = "critical",
     as_json: JsonOption = False,
 ) -> None:
     """Ask the certified tables. Never waits for a build, never sees half of one."""
@@ -273,7 +306,7 @@ def sql(
     from gatehouse.gate.show import show_answer
 
     text = sys.stdin.read() if query == "-" else query
-    answer = run_query(Settings(), text, limit=limit, allow_expired=allow_expired)
+    answer = run_query(Settings(), text, limit=limit, allow_expired=allow_expired, needs=needs)
     show_answer(answer, as_json=as_json, as_csv=as_csv)
     if answer.is_cut:
         typer.echo(f"Only the first {limit:,} rows are shown; --limit 0 shows all.", err=True)

@@ -10,6 +10,8 @@ import duckdb
 import sqlalchemy as sa
 
 from gatehouse.errors import GatehouseError
+from gatehouse.gate.lineage import core_tables
+from gatehouse.gate.needs import Needs, newest_without_warnings, read_warnings
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -44,50 +46,84 @@ class Published:
         return self.expires_at <= datetime.now(UTC)
 
 
-def published_versions(settings: Settings) -> dict[str, Published]:
-    """All versions on show by table, expired ones too."""
+def published_versions(settings: Settings, *, needs: Needs = "critical") -> dict[str, Published]:
+    """All versions on show by table, expired ones too.
+
+    Args:
+        settings: which home.
+        needs: ``warning``: instead of a version of which a warning failed, the newest older one
+            of which none did, or the table is left out.
+    """
     query = (
         sa.select(PublishedVersion, Certificate)
         .join(Certificate, Certificate.certificate_id == PublishedVersion.certificate_id)
         .order_by(PublishedVersion.table_name)
     )
+    # Outside the transaction: the first call after a change of the project imports dbt.
+    upstream = upstream_of(settings) if needs == "warning" else {}
     with open_store(settings, read_only=True).begin() as session:
-        return {
-            shown.table_name: Published(
-                table=shown.table_name,
-                snapshot_id=shown.snapshot_id,
-                certificate_id=shown.certificate_id,
-                result=certificate.result,
-                row_count=certificate.row_count,
-                checked_at=certificate.checked_at,
-                expires_at=certificate.expires_at,
-                covered_to=certificate.interval_end_at,
-            )
-            for shown, certificate in session.execute(query)
-        }
+        found = {shown.table_name: each for shown, each in session.execute(query)}
+        if needs == "warning":
+            now = datetime.now(UTC)
+            warnings = read_warnings(session, upstream, now)
+            older = {
+                table: newest_without_warnings(session, warnings, table, each.snapshot_id, now)
+                for table, each in found.items()
+                if each.expires_at > now and warnings.of(table, each.snapshot_id)
+            }
+            found = {name: each for name, each in (found | older).items() if each is not None}
+        return {table: _published(each) for table, each in found.items()}
 
 
-def certified_versions(settings: Settings, *, allow_expired: bool = False) -> dict[str, Published]:
+def upstream_of(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """The core tables each is made from."""
+    return {name: each.upstream for name, each in core_tables(settings).items()}
+
+
+def _published(certificate: Certificate) -> Published:
+    return Published(
+        table=certificate.table_name,
+        snapshot_id=certificate.snapshot_id,
+        certificate_id=certificate.certificate_id,
+        result=certificate.result,
+        row_count=certificate.row_count,
+        checked_at=certificate.checked_at,
+        expires_at=certificate.expires_at,
+        covered_to=certificate.interval_end_at,
+    )
+
+
+def certified_versions(
+    settings: Settings, *, allow_expired: bool = False, needs: Needs = "critical"
+) -> dict[str, Published]:
     """The versions that may be read, by table.
 
     Args:
         settings: which home.
         allow_expired: also those whose certificate has expired.
+        needs: see `published_versions`.
     """
-    shown = published_versions(settings)
+    shown = published_versions(settings, needs=needs)
     return {name: each for name, each in shown.items() if allow_expired or not each.is_expired}
 
 
-def open_certified(settings: Settings, *, allow_expired: bool = False) -> duckdb.DuckDBPyConnection:
+def open_certified(
+    settings: Settings, *, allow_expired: bool = False, needs: Needs = "critical"
+) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the certified version of each core table.
 
-    A table that is left out because it expired is named in a warning; querying it says so too,
-    as there is no such table in the connection.
+    A table that is left out, because it expired or because of a warning, is named in a warning of
+    the log; querying it says so too, as there is no such table in the connection.
+
+    Args:
+        settings: which home.
+        allow_expired: also those whose certificate has expired.
+        needs: see `published_versions`.
 
     Raises:
         GatehouseError: no table may be read.
     """
-    shown = published_versions(settings)
+    shown = published_versions(settings, needs=needs)
     expired = sorted(name for name, each in shown.items() if each.is_expired)
     versions = {
         name: each.snapshot_id
@@ -99,7 +135,22 @@ def open_certified(settings: Settings, *, allow_expired: bool = False) -> duckdb
     if expired:
         effect = "are shown nevertheless" if allow_expired else "are not shown"
         log.warning("the certificates of %s have expired: they %s", ", ".join(expired), effect)
+    if needs == "warning":
+        _tell_of_warnings(settings, shown)
     return Lake(settings).reader(versions)
+
+
+def _tell_of_warnings(settings: Settings, shown: dict[str, Published]) -> None:
+    for name, each in published_versions(settings).items():
+        if name not in shown:
+            log.warning("%s is not shown: no version of it has all its warnings passed", name)
+        elif shown[name].snapshot_id != each.snapshot_id:
+            log.warning(
+                "%s is shown at snapshot %d, not %d, of which a warning does not hold",
+                name,
+                shown[name].snapshot_id,
+                each.snapshot_id,
+            )
 
 
 def _nothing(expired: list[str]) -> GatehouseError:

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from gatehouse.errors import GatehouseError
+from gatehouse.gate.needs import Needs
 from gatehouse.gate.published import (
     Published,
     certified_versions,
@@ -47,7 +48,12 @@ class Answer:
 
 
 def run_query(
-    settings: Settings, sql: str, *, limit: int = 1000, allow_expired: bool = False
+    settings: Settings,
+    sql: str,
+    *,
+    limit: int = 1000,
+    allow_expired: bool = False,
+    needs: Needs = "critical",
 ) -> Answer:
     """Answer one SELECT on the certified tables.
 
@@ -56,12 +62,14 @@ def run_query(
         sql: one statement.
         limit: most rows to return; 0 for all.
         allow_expired: also read tables whose certificate has expired.
+        needs: ``warning``: only versions whose warnings passed, too.
 
     Raises:
         GatehouseError: it is no single SELECT, reads anything but certified tables, or fails.
     """
-    with certified_session(settings, allow_expired=allow_expired) as connection:
-        _inspect(settings, connection, sql, allow_expired=allow_expired)
+    with certified_session(settings, allow_expired=allow_expired, needs=needs) as connection:
+        certified = certified_versions(settings, allow_expired=allow_expired, needs=needs)
+        _inspect(settings, connection, sql, certified)
         try:
             cursor = connection.execute(sql)
             columns = [column[0] for column in cursor.description or []]
@@ -76,10 +84,10 @@ def run_query(
 
 @contextmanager
 def certified_session(
-    settings: Settings, *, allow_expired: bool = False
+    settings: Settings, *, allow_expired: bool = False, needs: Needs = "critical"
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A certified reader that opens no file outside the lake and keeps its settings."""
-    connection = open_certified(settings, allow_expired=allow_expired)
+    connection = open_certified(settings, allow_expired=allow_expired, needs=needs)
     try:
         connection.execute("set python_enable_replacements = false")
         connection.execute(f"set allowed_directories = [{literal(f'{settings.data_path}/')}]")
@@ -91,7 +99,10 @@ def certified_session(
 
 
 def _inspect(
-    settings: Settings, connection: duckdb.DuckDBPyConnection, sql: str, *, allow_expired: bool
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    certified: dict[str, Published],
 ) -> None:
     """Refuse what is no single SELECT on certified tables.
 
@@ -107,7 +118,6 @@ def _inspect(
             "Only one SELECT (or FROM, VALUES, DESCRIBE, SUMMARIZE) at a time can be answered.",
             next_step="for anything else open the tables in Python: gatehouse.connect()",
         )
-    certified = certified_versions(settings, allow_expired=allow_expired)
     names = {key for node in _nodes(tree) for key in _cte_names(node)}
     for node in _nodes(tree):
         if node.get("type") == "BASE_TABLE" and "table_name" in node:
@@ -160,6 +170,11 @@ def _inspect_table(
     if not catalog and not schema and name.lower() in ctes:
         return
     shown = published_versions(settings) if home else {}
+    if name.lower() in shown and not shown[name.lower()].is_expired:
+        raise GatehouseError(
+            f"No certified version of {name} has all its warnings passed.",
+            next_step=f"gatehouse certificate {name}; or read it as it is without --needs warning.",
+        )
     if name.lower() in shown:
         raise GatehouseError(
             f"The certificate of {name} expired at "

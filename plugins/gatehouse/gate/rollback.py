@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -70,7 +72,8 @@ def roll_back(settings: Settings, table: str, *, to: int | None, reason: str) ->
         reason: why.
 
     Raises:
-        GatehouseError: no reason, no such table, or no such version.
+        GatehouseError: no reason, no such table, or no such version; or no version is named and
+            the table is rolled back already: whoever says it twice does not go back twice.
     """
     if not reason.strip():
         raise GatehouseError(
@@ -79,8 +82,10 @@ def roll_back(settings: Settings, table: str, *, to: int | None, reason: str) ->
     names = _with_downstream(settings, table)
     now = datetime.now(UTC)
     moved = []
-    with open_store(settings).begin() as session:
+    with _told_to_tools(settings), open_store(settings).begin() as session:
         alone(session)
+        if to is None:
+            _require_first(session, table)
         target = _target(session, table, to, now)
         for name in names:
             shown = session.get(PublishedVersion, name)
@@ -103,7 +108,6 @@ def roll_back(settings: Settings, table: str, *, to: int | None, reason: str) ->
             )
             show_instead(session, shown, good, now)
             forget(session, name, good.snapshot_id if good else None)
-    write_attach_file(settings)
     return RollbackReport(tuple(moved), tuple(findings_since(settings, moved)))
 
 
@@ -115,7 +119,7 @@ def lift(settings: Settings, table: str) -> RollbackReport:
     """
     now = datetime.now(UTC)
     moved = []
-    with open_store(settings).begin() as session:
+    with _told_to_tools(settings), open_store(settings).begin() as session:
         alone(session)
         names = session.scalars(
             sa.select(Rollback.table_name).where(
@@ -142,7 +146,6 @@ def lift(settings: Settings, table: str) -> RollbackReport:
             if good is not None:
                 move(session, good)
             moved.append(Moved(name, before, good.snapshot_id if good else before))
-    write_attach_file(settings)
     return RollbackReport(tuple(moved))
 
 
@@ -167,6 +170,33 @@ def findings_since(settings: Settings, moved: list[Moved]) -> list[dict[str, Any
             return []
     names = ("detection", "mode", "findings", "first_found_at")
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+@contextmanager
+def _told_to_tools(settings: Settings) -> Iterator[None]:
+    """Write the file of BI tools afterwards, also where there was nothing to do.
+
+    Somebody who was killed between the store and the file says it again, and is refused.
+    """
+    try:
+        yield
+    finally:
+        write_attach_file(settings)
+
+
+def _require_first(session: Session, table: str) -> None:
+    there = session.scalar(
+        sa.select(Rollback).where(
+            Rollback.table_name == table,
+            Rollback.root_table_name == table,
+            Rollback.lifted_at.is_(None),
+        )
+    )
+    if there is not None:
+        raise GatehouseError(
+            f"{table} is rolled back to {there.to_snapshot_id} already, by {there.person_name}.",
+            next_step=f"further back: gatehouse rollback {table} --to SNAPSHOT",
+        )
 
 
 def _with_downstream(settings: Settings, table: str) -> list[str]:

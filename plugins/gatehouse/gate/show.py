@@ -13,6 +13,7 @@ import typer
 from gatehouse.cli.output import print_json, print_rows
 from gatehouse.cli.output import printable as visible
 from gatehouse.errors import GatehouseError
+from gatehouse.gate.failing import FailingRows
 from gatehouse.gate.query import Answer
 from gatehouse.gate.results import CERTIFYING
 
@@ -84,6 +85,7 @@ def show_certificate(found: Mapping[str, Any]) -> None:
         typer.echo(f"held by {', '.join(found['held_by'])}")
     columns = ["result", "severity", "tool", "check"]
     _print("Checks", columns, found["checks"], empty="No check was carried out.")
+    failed = [check for check in found["checks"] if check["result"] == "failed"]
     for check in found["checks"]:
         if check["result"] in ("failed", "could_not_check"):
             observed = ", ".join(f"{name} {value}" for name, value in check["observed"].items())
@@ -94,6 +96,23 @@ def show_certificate(found: Mapping[str, Any]) -> None:
                 typer.echo(f"    waived: {check['waiver_id']}; gatehouse waivers")
             if check["reason"] or check["owner"]:
                 typer.echo(printable(f"    {check['reason']} Owner: {check['owner'] or 'nobody'}"))
+    if failed:
+        typer.echo(f"Which rows: gatehouse certificate {found['table_name']} --rows")
+
+
+def show_failing(found: Iterable[FailingRows]) -> None:
+    """Print `gatehouse.gate.failing.failing_rows`."""
+    for each in found:
+        typer.echo(f"{visible(each.check)}, at snapshot {each.snapshot_id}")
+        if each.note:
+            typer.echo(f"  {visible(each.note)}")
+        if each.rows:
+            rows = [dict(zip(each.columns, row, strict=True)) for row in each.rows]
+            _print("", each.columns, rows, empty="")
+        if each.is_cut:
+            typer.echo(f"  Only the first {len(each.rows):,}; --limit shows more.")
+        if each.query:
+            typer.echo(f"  {visible(' '.join(each.query.split()))}\n")
 
 
 def show_answer(answer: Answer, *, as_json: bool, as_csv: bool) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.attach import write_attach_file
@@ -96,26 +97,29 @@ def end_waiver(settings: Settings, waiver_id: str) -> dict[str, Any]:
     Raises:
         GatehouseError: no waiver in force is called so.
     """
-    now = datetime.now(UTC)
-    with open_store(settings).begin() as session:
-        found = session.get(Waiver, waiver_id)
-        if found is None or found.expires_at <= now:
-            raise GatehouseError(
-                f"No waiver {waiver_id} is in force.", next_step="gatehouse waivers"
-            )
-        found.expires_at = now
-        resting = sa.select(CertificateCheck.certificate_id).where(
-            CertificateCheck.waiver_id == waiver_id
+    try:
+        with open_store(settings).begin() as session:
+            return _end(session, waiver_id, datetime.now(UTC))
+    finally:
+        # Also where it has ended: somebody may have been killed between the store and the file.
+        write_attach_file(settings)
+
+
+def _end(session: Session, waiver_id: str, now: datetime) -> dict[str, Any]:
+    found = session.get(Waiver, waiver_id)
+    if found is None or found.expires_at <= now:
+        raise GatehouseError(f"No waiver {waiver_id} is in force.", next_step="gatehouse waivers")
+    found.expires_at = now
+    resting = sa.select(CertificateCheck.certificate_id).where(
+        CertificateCheck.waiver_id == waiver_id
+    )
+    for certificate in session.scalars(
+        sa.select(Certificate).where(
+            Certificate.certificate_id.in_(resting), Certificate.expires_at > now
         )
-        for certificate in session.scalars(
-            sa.select(Certificate).where(
-                Certificate.certificate_id.in_(resting), Certificate.expires_at > now
-            )
-        ):
-            certificate.expires_at = now
-        ended = _as_dict(found)
-    write_attach_file(settings)
-    return ended
+    ):
+        certificate.expires_at = now
+    return _as_dict(found)
 
 
 def list_waivers(settings: Settings, *, ended: bool = False) -> list[dict[str, Any]]:
