@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import duckdb
 
-from gatehouse.gate.monitors import CHECKS, compare
+from gatehouse.gate.monitors import compare
 from gatehouse.gate.past import CertifiedPast
 from gatehouse.gate.profiles import Key, Profile, read_profiles
 from gatehouse.gate.results import CheckResult
@@ -42,8 +42,8 @@ class _Fault:
         value: all units have this value; empty for the ordinary two.
         number: of all rows, by their ordinary one.
         is_void: no value in any column that may lack one.
+        is_shared: one value of an identifier stands for all.
         restated: rows of the day when it was certified, as a multiple; 0: it was not.
-        breaks: fields of `Limits` that it must break.
     """
 
     units: float = 1
@@ -52,8 +52,8 @@ class _Fault:
     value: str = ""
     number: int = 1
     is_void: bool = False
+    is_shared: bool = False
     restated: float = 0
-    breaks: tuple[str, ...] = ()
 
 
 def uncaught(
@@ -73,18 +73,12 @@ def uncaught(
         limits: how far a day may be off.
     """
     days = _Days(connection, table, types, drift, limits)
-    bad = [f"{each.name} (on a good day)" for each in days.judge(_Fault()) if _fails(each)]
-    caught: dict[str, bool] = {}
+    on_a_good_day = days.judge(_Fault())
+    bad = [f"{each.name} (on a good day)" for each in on_a_good_day if each.result == "failed"]
+    left = {each.name for each in on_a_good_day if not days.is_idle(each)}
     for fault in days.faults():
-        expected = {name for name, kind in CHECKS.items() if kind in fault.breaks}
-        for each in days.judge(fault):
-            if any(_is_of(each, name) for name in expected):
-                caught[each.name] = caught.get(each.name, False) or _fails(each)
-    return bad + [name for name, is_caught in caught.items() if not is_caught]
-
-
-def _fails(check: CheckResult) -> bool:
-    return check.result == "failed"
+        left -= {each.name for each in days.judge(fault) if each.result == "failed"}
+    return bad + [each.name for each in on_a_good_day if each.name in left]
 
 
 def _is_of(check: CheckResult, name: str) -> bool:
@@ -103,24 +97,26 @@ class _Days:
     past: dict[Key, Profile] = field(default_factory=dict)
 
     def faults(self) -> Iterator[_Fault]:
-        """One fault for each kind of check."""
+        """Ways that between them break each kind of check."""
         limits, drift = self.limits, self.drift
         if drift.day:
-            fewer = (1 - limits.rows_drop) / 3, (1 - limits.units_drop) / 3
-            more = max(limits.rows_rise, limits.units_rise) * 1.5 + 2
-            units = ("units_drop",) if drift.unit else ()
-            yield _Fault(units=min(fewer), breaks=("rows_drop", *units))
-            yield _Fault(units=more, breaks=("rows_rise", *(("units_rise",) if drift.unit else ())))
-            yield _Fault(value="c", breaks=("new_value",))
-            yield _Fault(hour=3, breaks=("hours",))
-        yield _Fault(restated=1 / (1 - limits.restated_drop) * 3, breaks=("restated_drop",))
-        yield _Fault(restated=1 / (1 + limits.restated_rise) / 3, breaks=("restated_rise",))
-        yield _Fault(value="b", breaks=("value_drop", "value_rise"))
-        yield _Fault(number=100, breaks=("numbers",))
-        if self._may_be_void():
-            yield _Fault(is_void=True, breaks=("nulls",))
-        if drift.repeats and drift.unit:
-            yield _Fault(times=2, breaks=("repeats",))
+            yield _Fault(units=min(1 - limits.rows_drop, 1 - limits.units_drop) / 3)
+            yield _Fault(units=max(limits.rows_rise, limits.units_rise) * 1.5 + 2)
+            yield _Fault(hour=3)
+        yield _Fault(restated=1 / (1 - limits.restated_drop) * 3)
+        yield _Fault(restated=1 / (1 + limits.restated_rise) / 3)
+        yield _Fault(value="b")
+        yield _Fault(value="c")
+        yield _Fault(number=100)
+        yield _Fault(is_void=True)
+        yield _Fault(is_shared=True)
+        yield _Fault(times=2)
+
+    def is_idle(self, check: CheckResult) -> bool:
+        """Whether a check has nothing to look at in this table."""
+        if _is_of(check, "missing values"):
+            return not self._may_be_void()
+        return _is_of(check, "repeated rows") and not self.drift.unit
 
     def judge(self, fault: _Fault) -> list[CheckResult]:
         """What the monitors say of a day with a fault, after an ordinary past."""
@@ -183,6 +179,8 @@ class _Days:
             return "null"
         if name in drift.values:
             return f"'{fault.value}'" if fault.value else self._ordinary_value()
+        if name in drift.shared:
+            return "'one'" if fault.is_shared else "'canary-' || n"
         if name in drift.numbers:
             return f"(1 + n % 2) * {fault.number}"
         return _filler(kind)
