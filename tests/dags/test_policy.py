@@ -155,6 +155,7 @@ def test_assets_link_the_dags_in_data_flow_order(bag: dict[str, Any]) -> None:
         "detect_abuse": {"certified"},
         "maintain_lake": set(),
         "watch_alerts": set(),
+        "drill_gates": set(),
     }
 
 

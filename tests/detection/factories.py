@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gatehouse.detection.cases import Case, Given
 from gatehouse.detection.compiled import WINDOW_END, WINDOW_START, Detection
 from gatehouse.detection.spec import DetectionSpec
 from gatehouse.ingest import ensure_tables
@@ -53,10 +54,29 @@ def spec(**changes: Any) -> DetectionSpec:
     return DetectionSpec.model_validate(values | changes)
 
 
+def case(name: str, *events: tuple[str, str], found: tuple[str, ...] = ()) -> Case:
+    """A unit-test case on (actor, time) events."""
+    types = {"actor_id": "varchar", "occurred_at": "timestamp", "ingested_at": "timestamp"}
+    rows = tuple({"actor_id": actor, "occurred_at": moment} for actor, moment in events)
+    expected = tuple({"actor_id": actor} for actor in found)
+    return Case(name, (Given("fct_events", types, rows),), expected)
+
+
+CASES = (
+    case(
+        "finds", ("canary", "2026-01-05 10:00"), ("canary", "2026-01-05 11:00"), found=("canary",)
+    ),
+    case("ignores", ("canary", "2026-01-05 10:00")),
+)
+
+
 def detection(
-    sql: str = SQL, reads: tuple[str, ...] = ("fct_events",), **changes: Any
+    sql: str = SQL,
+    reads: tuple[str, ...] = ("fct_events",),
+    cases: tuple[Case, ...] = CASES,
+    **changes: Any,
 ) -> Detection:
-    return Detection(spec(**changes), sql, "0" * 64, reads)
+    return Detection(spec(**changes), sql, "0" * 64, reads, cases)
 
 
 def load_events(settings: Settings, *events: tuple[str, str], arrived_at: datetime) -> int:

@@ -15,7 +15,7 @@ from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import CertificateCheck, DetectionRun
-from tests.detection.factories import NOW, SQL, certify, detection, load_days, load_events
+from tests.detection.factories import CASES, NOW, SQL, certify, detection, load_days, load_events
 
 MONDAY = "2026-01-05 10:00:00"
 MONDAY_LATER = "2026-01-05 11:00:00"
@@ -204,7 +204,8 @@ def test_a_detection_that_fails_records_nothing_and_says_why(
 def test_two_actors_with_one_dedup_key_are_an_error(settings: Settings, busy_monday: int) -> None:
     certify(settings, busy_monday)
     doubled = detection(
-        SQL.replace("md5(actor_id || cast(day as varchar))", "'same'").replace(">= 2", ">= 1")
+        SQL.replace("md5(actor_id || cast(day as varchar))", "'same'").replace(">= 2", ">= 1"),
+        cases=CASES[:1],
     )
     assert "two actors with one dedup_key" in run(settings, doubled).message
 
@@ -225,7 +226,7 @@ def test_an_actor_found_twice_under_one_key_hides_nobody(
         .replace("fct_events)", "fct_events) as p")
     )
     twice = twice.replace(">= 2", ">= 1")
-    result = run(settings, detection(twice))
+    result = run(settings, detection(twice, cases=CASES[:1]))
     assert (result.status, result.found) == ("succeeded", 2)
     assert recorded(settings, "actor_id, product_code, score") == [
         ("a", "p1", 0.9),

@@ -92,10 +92,10 @@ def snooze(
 
 @alerts.command()
 def watch(as_json: JsonOption = False) -> None:
-    """Look once: open, end and escalate incidents, and send what waits."""
-    from gatehouse.alerts.cycle import run_cycle
+    """Look once: who is silent, what opens, ends and escalates; and send what waits."""
+    from gatehouse.proof.silence import watch as look
 
-    report = run_cycle(Settings())
+    report = look(Settings())
     if as_json:
         print_json(report)
     else:

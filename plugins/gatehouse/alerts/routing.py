@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gatehouse.alerts.causes import Kind, Severity
 from gatehouse.errors import GatehouseError
+from gatehouse.proof.rules import SilenceRules
 from gatehouse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class Routing(BaseModel):
         owners: who answers for a kind of incident, whatever its checks say.
         channels: by name; ``log`` is always there.
         routes: in order; the last one takes what is left.
+        silence: after how long silence is an incident.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -101,6 +103,7 @@ class Routing(BaseModel):
     owners: dict[Kind, str] = Field(default_factory=dict)
     channels: dict[str, Channel] = Field(default_factory=dict, validate_default=True)
     routes: tuple[Route, ...] = Field(min_length=1)
+    silence: SilenceRules = Field(default_factory=SilenceRules)
 
     @field_validator("channels")
     @classmethod

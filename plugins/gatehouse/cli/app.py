@@ -20,6 +20,7 @@ _ROOMS = (
     "gatehouse.gate.commands",
     "gatehouse.alerts.commands",
     "gatehouse.detection.commands",
+    "gatehouse.proof.commands",
     "gatehouse.measurement.commands",
     "gatehouse.lake.commands",
     "gatehouse.store.commands",

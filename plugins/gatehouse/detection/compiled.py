@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gatehouse.build.dbt import invoke_dbt
+from gatehouse.detection.cases import Case, cases_of
 from gatehouse.detection.spec import DetectionSpec
 from gatehouse.errors import GatehouseError
 from gatehouse.settings import Settings
@@ -28,12 +29,14 @@ class Detection:
         sql: compiled SQL with the window's bounds as the two placeholders above.
         code_hash: SHA-256 of ``sql``, 64 hex digits.
         reads: core tables it reads.
+        cases: its unit-test cases; the first with a finding is its canary.
     """
 
     spec: DetectionSpec
     sql: str
     code_hash: str
     reads: tuple[str, ...]
+    cases: tuple[Case, ...] = ()
 
 
 def load_detections(settings: Settings, ids: list[str] | None = None) -> list[Detection]:
@@ -106,7 +109,8 @@ def _detection(node: Any, manifest: Any) -> Detection:
             next_step="filter the driver with {{ in_window('<time column>') }}.",
         )
     digest = hashlib.sha256(sql.encode()).hexdigest()
-    return Detection(spec, sql, digest, _reads(path, node, manifest, spec))
+    reads = _reads(path, node, manifest, spec)
+    return Detection(spec, sql, digest, reads, cases_of(node.unique_id, manifest))
 
 
 def _check_place(path: str, name: str, spec: DetectionSpec) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import duckdb
 from sqlalchemy.orm import Session, sessionmaker
 
+from gatehouse.alerts import Cause, note, settle
 from gatehouse.detection.compiled import Detection, load_detections
 from gatehouse.detection.findings import Stamp, find, over_budget, record
 from gatehouse.detection.inputs import (
@@ -28,6 +29,7 @@ from gatehouse.detection.report import DetectionReport, DetectionResult
 from gatehouse.errors import GatehouseError, telling
 from gatehouse.gate.published import upstream_of
 from gatehouse.lake import Lake
+from gatehouse.proof.actors import canary_key, canary_problem
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import Certificate, DetectionRun, PublishedVersion
@@ -46,7 +48,7 @@ def run_detections(
     """Run detections on certified versions and record what is new.
 
     A detection that reads a table whose newest check did not pass is held: it does not run,
-    and the others do.
+    and the others do. One that does not find its own canary first has failed.
 
     Args:
         settings: where everything is.
@@ -93,8 +95,13 @@ def _run_one(
     result = DetectionResult(spec.id, spec.version, spec.mode, "succeeded")
     run_id = str(uuid.uuid4())
     held = hold_reason(detection, mine)
+    problem = _prove(settings, detection)
     if held:
         result = replace(result, status="held", message=held)
+    elif problem:
+        # What it finds, or does not, would say nothing.
+        log.error("%s failed: %s", spec.id, problem)
+        result = replace(result, status="failed", message=problem)
     else:
         try:
             result = _look(settings, store, detection, mine, window, run_id, result)
@@ -111,6 +118,28 @@ def _run_one(
             _row(run_id, detection, mine, result, started_at, is_increment=window is None)
         )
     return result
+
+
+def _prove(settings: Settings, detection: Detection) -> str:
+    """Why a detection is not known to be alive, which is an incident; empty if it is."""
+    spec = detection.spec
+    problem = canary_problem(detection)
+    key = canary_key(spec.id)
+    if not problem:
+        settle(settings, key, "found")
+        return ""
+    cause = Cause(
+        key=key,
+        kind="silence",
+        severity="critical",
+        subject=spec.id,
+        title=f"{spec.id} does not show that it is alive: {problem}",
+        seen_at=datetime.now(UTC),
+        owner=spec.owner,
+        details={"detections": [spec.id], "look": f"gatehouse detect {spec.id}"},
+    )
+    note(settings, cause)
+    return problem
 
 
 def _look(

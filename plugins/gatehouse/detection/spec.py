@@ -59,6 +59,8 @@ class DetectionSpec(BaseModel):
         known_gaps: what it does not see.
         runbook: two or three steps for whoever takes a finding.
         mode: ``shadow`` (recorded, acted on by nobody), ``canary``, ``live``, ``retired``.
+        without_canary: why none of its cases can be run beside dbt to show that it is alive;
+            empty, as it should be: one can.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,6 +88,7 @@ class DetectionSpec(BaseModel):
     known_gaps: tuple[str, ...] = Field(min_length=1)
     runbook: tuple[str, ...] = Field(min_length=2, max_length=3)
     mode: Literal["shadow", "canary", "live", "retired"]
+    without_canary: str = Field(default="", pattern=r"^$|\S+\s+\S+\s+\S+")
 
     @field_validator("thresholds")
     @classmethod

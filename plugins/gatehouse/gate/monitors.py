@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -69,12 +69,34 @@ def monitor(
     """
     relation = drift.relation(table.table)
     past = read_past(settings, table.table, relation)
-    days = _days(connection, relation, drift, past, subject.snapshot_id)
     columns = drift.columns if drift.of else table.columns
+    return compare(connection, relation, drift, suite.limits[relation], columns, past, subject)
+
+
+def compare(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    drift: Drift,
+    limits: Limits,
+    columns: Collection[str],
+    past: CertifiedPast,
+    subject: Subject,
+) -> Monitored:
+    """As `monitor`, with the past and the limits given.
+
+    Args:
+        connection: with the lake pinned at the snapshot of ``subject``.
+        relation: table of the lake with its schema.
+        drift: what of it is looked at.
+        limits: how far it may be off.
+        columns: columns for which is counted how many lack a value.
+        past: its certified days.
+        subject: what is checked.
+    """
+    days = _days(connection, relation, drift, past, subject.snapshot_id)
     profiles = read_profiles(connection, relation, drift, columns, days)
     seen = {day for day, _ in profiles} if days is None else days
     over = {day for day in seen if _is_over(day, subject.interval_end_at)} if drift.day else seen
-    limits = suite.limits[relation]
     readings = judge(drift, limits, profiles, past.profiles, over)
     return Monitored(checks_of(drift, limits, readings), Judged(relation, over, profiles))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ import duckdb
 
 from gatehouse.errors import GatehouseError, telling
 from gatehouse.gate.arrivals import arrivals, feeds_of, sources_by_contract
-from gatehouse.gate.dbt_checks import not_run, run_dbt_tests
+from gatehouse.gate.dbt_checks import DbtChecks, not_run, run_dbt_tests
 from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import CoreTable, core_tables
 from gatehouse.gate.monitors import monitor
@@ -34,6 +34,7 @@ from gatehouse.gate.suites import Drift, Expectation, Suite, load_suite
 from gatehouse.gate.versions import suite_version
 from gatehouse.gate.waivers import in_force, waived
 from gatehouse.lake import Lake
+from gatehouse.proof.gate import Canaries, proven, unproven
 from gatehouse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,8 @@ class _Run:
     waivers: dict[tuple[str, str, str | None], dict[str, Any]] = field(default_factory=dict)
     judged: dict[str, list[Judged]] = field(default_factory=dict)
     mapped: dict[str, list[str]] = field(default_factory=dict)
+    canaries: Canaries | None = None
+    planted_seconds: float = 0.0
 
     def check(
         self, connection: duckdb.DuckDBPyConnection, progress: Callable[[str], None]
@@ -145,23 +148,55 @@ class _Run:
         self.waivers = in_force(self.settings)
         self.mapped = sources_by_contract(self.settings)
         results = {}
-        for table in self.tables:
-            started = time.monotonic()
-            checks, dbt_seconds = by_dbt[table.table]
-            result = self._table(table, connection, gx, checks, figures.get(table.table, {}))
-            own = time.monotonic() - started
-            self.seconds["gx"] = self.seconds.get("gx", 0.0) + own
-            results[table.table] = replace(result, seconds=round(own + dbt_seconds, 3))
-            progress(f"{table.table}: {result.result} {result.message}".rstrip())
+        with ExitStack() as stack:
+            self.canaries = self._plant(connection, by_dbt, stack)
+            for table in self.tables:
+                started = time.monotonic()
+                checks = by_dbt.checks[table.table]
+                result = self._table(table, connection, gx, checks, figures.get(table.table, {}))
+                own = time.monotonic() - started
+                self.seconds["gx"] = self.seconds.get("gx", 0.0) + own
+                seconds = round(own + by_dbt.seconds.get(table.table, 0.0), 3)
+                results[table.table] = replace(result, seconds=seconds)
+                progress(f"{table.table}: {result.result} {result.message}".rstrip())
+        self.seconds["gx"] -= self.seconds["canaries"] - self.planted_seconds
         return results
 
-    def _dbt(self) -> dict[str, tuple[list[CheckResult], float]]:
+    def _plant(
+        self, connection: duckdb.DuckDBPyConnection, by_dbt: DbtChecks, stack: ExitStack
+    ) -> Canaries | None:
+        """The canaries of this run; None where there can be none, which certifies nothing."""
+        started = time.monotonic()
+        suites = []
+        for table in self.tables:
+            with suppress(GatehouseError):  # said where the table is checked
+                suites.append(load_suite(self.settings.core_suites, table.table, table.columns))
+        try:
+            return stack.enter_context(Canaries(connection, self.tables, suites, by_dbt))
+        except Exception as error:
+            log.warning("The canaries could not be planted (%s)", type(error).__name__)
+            return None
+        finally:
+            self.planted_seconds = self.seconds["canaries"] = time.monotonic() - started
+
+    def _prove(self, table: CoreTable, suite: Suite, result: TableResult) -> TableResult:
+        """The result, if every check behind it is alive."""
+        started = time.monotonic()
+        canary = (
+            self.canaries.check(table, suite, result.row_count)
+            if self.canaries is not None
+            else unproven(suite, "no canary could be planted")
+        )
+        self.seconds["canaries"] += time.monotonic() - started
+        return proven(result, canary)
+
+    def _dbt(self) -> DbtChecks:
         try:
             return run_dbt_tests(self.settings, self.subject.snapshot_id, self.tables)
         except GatehouseError as error:
             log.warning("dbt tests could not run: %s", error)
             reason = telling(error.message)
-            return {table.table: (not_run(table, reason), 0.0) for table in self.tables}
+            return DbtChecks({table.table: not_run(table, reason) for table in self.tables})
 
     def _table(
         self,
@@ -194,7 +229,7 @@ class _Run:
         ]
         checks = waived(table.table, checks, self.waivers)
         result, message = decide(checks, rows.count)
-        return TableResult(
+        found = TableResult(
             table=table.table,
             result=result,
             checks=tuple(checks),
@@ -202,6 +237,7 @@ class _Run:
             message=message,
             suite_version=suite_version(suite, table),
         )
+        return self._prove(table, suite, found)
 
     def _arrivals(
         self, connection: duckdb.DuckDBPyConnection, table: CoreTable, suite: Suite

@@ -29,7 +29,13 @@ class Meta(BaseModel):
 
 
 class Expectation(BaseModel):
-    """One expectation, as Great Expectations names it."""
+    """One expectation, as Great Expectations names it.
+
+    Attributes:
+        name: how it is shown; for expectations on SQL, which have no telling name of their own.
+        canary: SQL by column that makes a row break it, where values out of all bounds do not;
+            ``n`` is the number of the row. See docs/concepts/6-proof-of-life.md.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,8 +43,8 @@ class Expectation(BaseModel):
     kwargs: dict[str, Any] = Field(default_factory=dict)
     severity: Severity
     meta: Meta
-    # For expectations on SQL, which have no telling name of their own.
     name: str = ""
+    canary: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("type")
     @classmethod
@@ -245,7 +251,7 @@ def _check(suite: Suite, path: Path, table: str, columns: Mapping[str, str]) -> 
     problems += [
         f"{expectation.title} names the column {column!r}, which the model's contract does not have"
         for expectation in suite.expectations
-        for column in expectation.columns
+        for column in [*expectation.columns, *expectation.canary]
         if column not in columns
     ]
     problems += [

@@ -36,8 +36,10 @@ def ingest(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, A
     from gatehouse.errors import LakeBusyError
     from gatehouse.ingest import run_ingest
     from gatehouse.orchestrate.assets import NEW_RAW, RAW
+    from gatehouse.proof.heartbeats import INGEST, watch_the_watch
 
     folder, settings = params.get("folder"), Settings()
+    watch_the_watch(settings, INGEST)
     by_the_clock = _run_type(context) == "scheduled"
     if by_the_clock and not folder and not settings.landing.is_dir():
         raise AirflowSkipException(f"There is no landing folder {settings.landing} yet.")
@@ -115,6 +117,7 @@ def gate(built: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
     from gatehouse.alerts.callbacks import run_key
     from gatehouse.gate import run_gate
     from gatehouse.orchestrate.assets import CERTIFIED, NEW_CERTIFIED
+    from gatehouse.proof.heartbeats import watch_the_watch
 
     report = run_gate(
         Settings(),
@@ -124,6 +127,7 @@ def gate(built: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
     )
     # A run that has come this far is late no more.
     alert_gate(Settings(), over=run_key("build_core"))
+    watch_the_watch(Settings())
     tables = [
         {"table": each.table, "result": each.result, "message": each.message}
         for each in report.tables
@@ -203,10 +207,25 @@ def maintain() -> dict[str, Any]:
 
 
 def watch_alerts() -> dict[str, int]:
-    """Open, end and escalate incidents, and send what waits."""
-    from gatehouse.alerts import run_cycle
+    """Look who is silent, open, end and escalate incidents, and send what waits."""
+    from gatehouse.proof.silence import watch
 
-    return run_cycle(Settings())
+    return watch(Settings())
+
+
+def drill(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Break a copy of the lake in one way, and see whether the gate catches it.
+
+    Args:
+        params: ``fault``, possibly None: then the one of the day.
+
+    Raises:
+        GatehouseError: the drill could not run.
+    """
+    from gatehouse.proof.drill import run_drill
+
+    report = run_drill(Settings(), fault=params.get("fault") or None, progress=log.info)
+    return _plain(report.as_dict())
 
 
 def _run_type(context: Mapping[str, Any]) -> str:

@@ -361,6 +361,46 @@ class AlertDelivery(Base):
     claimed_until_at: Mapped[datetime | None]
 
 
+class Heartbeat(Base):
+    """When a monitor last did its work, whatever came of it."""
+
+    __tablename__ = "heartbeats"
+    # Written every five minutes.
+    is_synced = False
+
+    monitor_name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    first_at: Mapped[datetime]
+    beat_at: Mapped[datetime]
+
+
+class Drill(Base):
+    """One fault planted in a copy of the lake, and whether the gate caught it."""
+
+    __tablename__ = "drills"
+    __table_args__ = (
+        CheckConstraint("outcome in ('caught', 'missed', 'could_not_run')", name="outcome"),
+        Index("ix_drills_started", "started_at"),
+    )
+    # Of copies; nothing that is measured follows from it.
+    is_synced = False
+
+    drill_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    fault_name: Mapped[str] = mapped_column(String(64))
+    # What was broken, with its schema.
+    relation_name: Mapped[str] = mapped_column(String(250))
+    seed: Mapped[int] = mapped_column(Integer)
+    outcome: Mapped[str] = mapped_column(String(16))
+    # The root of what was held, and the first of its checks that failed.
+    caught_by_table: Mapped[str | None] = mapped_column(String(250))
+    caught_by_check: Mapped[str | None] = mapped_column(String(500))
+    # Snapshot of the lake that was copied.
+    snapshot_id: Mapped[int | None] = mapped_column(BigInteger)
+    message: Mapped[str] = mapped_column(Text, default="")
+    duration_seconds: Mapped[float] = mapped_column(default=0.0)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime]
+
+
 class AccessRecord(Base):
     """One time that somebody read raw content or direct identifiers, and why."""
 
