@@ -151,7 +151,7 @@ def test_only_json_is_printed_as_json(cli: Cli, desk: Desk) -> None:
 
 def test_watching_from_the_command_line(desk: Desk, cli: Cli) -> None:
     desk.gated(1, "fct_a", "failed", failing())
-    assert cli("watch") == {"open": 1, "sent": 1, "failed": 0, "left_out": 0}
+    assert cli("watch") == {"open": 1, "sent": 1, "failed": 0, "left_out": 0, "silent": 0}
     assert "1 open" in cli.text("watch")
 
 

@@ -123,6 +123,14 @@ def test_slow_drift_is_seen_though_each_day_is_like_the_one_before() -> None:
     assert _beyond(drifted(0.45), week, 42) == set()
 
 
+def test_shares_that_add_up_to_a_little_more_than_one_are_no_error() -> None:
+    past = {
+        (FIRST + timedelta(days=n), "chat"): _profile(400, values={"country": {"DE": 100 + 7 * n}})
+        for n in range(35)
+    }
+    assert "mix" not in _beyond(_profile(400, values={"country": {"DE": 390}}), past)
+
+
 def test_a_few_from_many_countries_are_shared_out_by_chance() -> None:
     countries = {f"C{number:02}": 4 for number in range(60)}
     past = {key: _profile(240, values={"country": countries}) for key in _past()}

@@ -90,6 +90,7 @@ def test_a_check_that_cannot_fail_holds_its_table_alone(house: House) -> None:
     dead = suite("dim_c")["expectations"]
     assert isinstance(dead, list)
     dead[1]["kwargs"] = {"unexpected_rows_query": "select 1 from {batch} where day is null and 1=2"}
+    dead[1]["canary"] = {"day": "null"}
     house.suite("dim_c", expectations=dead)
     house.built(house.fill())
     report = run_gate(house.settings)
@@ -104,10 +105,26 @@ def test_a_suite_may_say_how_its_check_is_broken(house: House) -> None:
     own[1] |= {"kwargs": {"unexpected_rows_query": query}}
     house.suite("dim_c", expectations=own)
     house.built(house.fill())
-    assert of(run_gate(house.settings), "dim_c").result == "could_not_check"
+    title = "no day after 2030 (passed)"
+    found = of(run_gate(house.settings), "dim_c")
+    assert found.result == "passed"
+    assert found.checks[-1].observed["not_broken_by_any"] == [title]
     own[1]["canary"] = {"key": "'of no ordinary wreck'"}
     house.suite("dim_c", expectations=own)
-    assert of(run_gate(house.settings), "dim_c").result == "passed"
+    found = of(run_gate(house.settings), "dim_c")
+    assert found.result == "passed"
+    assert "not_broken_by_any" not in found.checks[-1].observed
+
+
+def test_checks_none_of_which_can_fail_hold_their_table(house: House) -> None:
+    """One may be right to hold on a few broken rows; all of them are not."""
+    own = suite("dim_c")["expectations"]
+    assert isinstance(own, list)
+    query = "select 1 from {batch} where key = 'of no ordinary wreck'"
+    own[1] |= {"kwargs": {"unexpected_rows_query": query}}
+    house.suite("dim_c", expectations=own[1:])
+    house.built(house.fill())
+    assert of(run_gate(house.settings), "dim_c").result == "could_not_check"
 
 
 def test_what_fails_stays_failed_though_its_canary_was_not_caught(

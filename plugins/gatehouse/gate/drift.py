@@ -309,7 +309,7 @@ def _mix(column: str, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
     units = sum(own.values())
     is_now = {value: count / units for value, count in own.items()}
     moved = sum(abs(is_now.get(v, 0) - usual.get(v, 0)) for v in {*is_now, *usual}) / 2
-    spread = sum(math.sqrt(share * (1 - share)) for share in usual.values())
+    spread = sum(math.sqrt(max(0.0, share * (1 - share))) for share in usual.values())
     chance = spread * math.sqrt((1 / units + 1 / total) / (2 * math.pi))
     distance = max(0.0, moved - chance - 1 / math.sqrt(units))
     yield Reading("mix", column, *key, distance, units, total)

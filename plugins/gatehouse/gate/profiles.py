@@ -166,7 +166,11 @@ def _by_unit(
             f"histogram({number_bin(f'_m{i}')}) filter (where _m{i} is not null)"
             for i in range(len(drift.numbers))
         ),
-        *(f"cast(sum((_hours >> {h}) & 1) as bigint)" for h in range(24) if drift.time),
+        *(
+            f"cast(coalesce(sum((_hours >> {h}) & 1), 0) as bigint)"
+            for h in range(24)
+            if drift.time
+        ),
         *(["1 - sum(_distinct) / sum(_rows)"] if repeats else []),
     ]
     rows = connection.execute(

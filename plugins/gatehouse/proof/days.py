@@ -175,6 +175,8 @@ class _Days:
             return f"{midnight} + to_hours(cast({hour} as bigint))"
         if name == drift.surface:
             return "'p'"
+        if name == drift.only:
+            return "true"
         if fault.is_void:
             return "null"
         if name in drift.values:
@@ -190,7 +192,7 @@ class _Days:
 
     def _may_be_void(self) -> bool:
         drift = self.drift
-        kept = {drift.unit, drift.day, drift.time, drift.surface}
+        kept = {drift.only, drift.unit, drift.day, drift.time, drift.surface}
         columns = drift.columns if drift.of else list(self.types)
         return any(
             name not in kept and (name in drift.values + drift.numbers or _filler(kind) != "null")

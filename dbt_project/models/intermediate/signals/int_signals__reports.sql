@@ -1,5 +1,5 @@
 {#- Only what reporters have proved counts: a reporter without a record, or with
-    one or two right reports, has no weight here, so that a brigade of such
+    up to three right reports, has no weight here, so that a brigade of such
     accounts, however many, is no evidence against its target. Of the others, a
     hundred in a day never weigh more than the most credible of them. -#}
 {%- set prior = (
