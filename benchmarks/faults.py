@@ -139,6 +139,47 @@ def _in_a_process(folder: Path, seed: int, only: str) -> dict[str, Any]:
     return outcome
 
 
+def write_broken(arriving: Path, source: Path, target: Path, fault: Fault, number: int) -> None:
+    """Write the rows of a file as a fault has them.
+
+    Args:
+        arriving: all files that ever arrive, ``<contract>/dt=<day>/<file>``.
+        source: the file.
+        target: where to write.
+        fault: of the file's feed.
+        number: day of the fault, from 1.
+    """
+    day = date.fromisoformat(source.parts[-2].removeprefix("dt="))
+    before = sorted((source.parents[1] / f"dt={day - timedelta(days=1)}").glob("*"))
+    actors = [
+        path for path in sorted(arriving.glob("actors/dt=*/part*")) if path.parts[-2] <= f"dt={day}"
+    ]
+    is_parquet = source.suffix == ".parquet"
+    with duckdb.connect() as connection:
+        _view(connection, "rows", [source], is_parquet)
+        _view(connection, "before", before or [source], is_parquet)
+        _view(connection, "actors", actors, True)
+        connection.execute(
+            "create view known as select * from actors "
+            "qualify row_number() over (partition by actor_id order by updated_at desc) = 1"
+        )
+        form = "parquet" if is_parquet else "json, compression gzip"
+        query = fault.sql.replace("{day}", str(day)).replace("{number}", str(number))
+        connection.execute(f"copy ({query}) to '{target}' (format {form})")
+    if fault.is_cut:
+        target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
+
+
+def _view(
+    connection: duckdb.DuckDBPyConnection, name: str, files: list[Path], is_parquet: bool
+) -> None:
+    read = "read_parquet" if is_parquet else "read_json"
+    connection.execute(
+        f"create view {name} as select * from {read}({[str(path) for path in files]!r}, "
+        "union_by_name = true, hive_partitioning = false)"
+    )
+
+
 class House:
     """The home of one seed, put back to its certified state before each fault."""
 
@@ -181,33 +222,7 @@ class House:
             if broken is None or broken.feed != source.parts[-3]:
                 shutil.copyfile(source, target)
             elif broken.sql:
-                self._break(source, target, day, broken, number)
-
-    def _break(self, source: Path, target: Path, day: date, broken: Fault, number: int) -> None:
-        with duckdb.connect() as connection:
-            for name, files in (
-                ("rows", [source]),
-                ("before", self.files(day - timedelta(days=1), broken.feed)),
-                ("actors", self._arriving.glob("actors/dt=*/part*")),
-            ):
-                usable = [
-                    str(each) for each in files if name != "actors" or each.parts[-2] <= f"dt={day}"
-                ]
-                read = "read_parquet" if str(source).endswith(".parquet") else "read_json"
-                read = "read_parquet" if name == "actors" else read
-                connection.execute(
-                    f"create view {name} as select * from {read}({usable!r}, "
-                    "union_by_name = true, hive_partitioning = false)"
-                )
-            connection.execute(
-                "create view known as select * from actors "
-                "qualify row_number() over (partition by actor_id order by updated_at desc) = 1"
-            )
-            form = "parquet" if str(source).endswith(".parquet") else "json, compression gzip"
-            query = broken.sql.replace("{day}", str(day)).replace("{number}", str(number))
-            connection.execute(f"copy ({query}) to '{target}' (format {form})")
-        if broken.is_cut:
-            target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
+                write_broken(self._arriving, source, target, broken, number)
 
     def run(self, name: str, lake: tuple[str, ...] = (), detect: bool = False) -> Found:
         """Ingest, build, break what was built, check."""
