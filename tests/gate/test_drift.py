@@ -140,6 +140,26 @@ def test_a_few_from_many_countries_are_shared_out_by_chance() -> None:
     assert "mix" in _beyond(_profile(240, values={"country": all_one}), past)
 
 
+def test_an_attack_on_many_accounts_is_no_broken_feed() -> None:
+    """A thousand victims more, all by one address and from one country; the others as ever."""
+    past = {key: _profile(1000) for key in _past()}
+    attacked = _profile(
+        2000,
+        values={"country": {"DE": 500, "FR": 500, "XX": 1000}},
+        shared={"address": 1050},
+    )
+    assert {"value_drop", "shared"} & _beyond(attacked, past) == set()
+
+
+def test_a_product_that_rests_on_weekends_is_not_held_for_it() -> None:
+    past: dict[Key, Profile] = {}
+    for number in range(42):
+        day = FIRST + timedelta(days=number)
+        units = 1000 if day.weekday() < 5 else 100
+        assert _beyond(_profile(units), past, number) == set(), number
+        past[day, "chat"] = _profile(units)
+
+
 def test_few_are_not_judged() -> None:
     few = {key: _profile(12) for key in _past()}
     assert _beyond(None, few) == set()

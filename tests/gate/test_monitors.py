@@ -13,9 +13,9 @@ from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, run_gate
 from gatehouse.gate.calibrate import propose_limits, write_limits
 from gatehouse.gate.results import CheckResult, TableResult
-from gatehouse.gate.rollback import roll_back
+from gatehouse.gate.rollback import lift, roll_back
 from gatehouse.gate.suites import load_limits, load_suite
-from gatehouse.gate.waivers import waive
+from gatehouse.gate.waivers import end_waiver, waive
 from gatehouse.store import open_store
 from gatehouse.store.models import TableProfile
 
@@ -63,7 +63,8 @@ def _failed(result: TableResult) -> list[CheckResult]:
 
 def _days_kept(house: House, table: str) -> int:
     with open_store(house.settings)() as session:
-        query = sa.select(sa.func.count()).where(TableProfile.table_name == table)
+        days = sa.func.count(sa.distinct(TableProfile.day))
+        query = sa.select(days).where(TableProfile.table_name == table)
         return session.scalar(query) or 0
 
 
@@ -143,6 +144,73 @@ def test_after_a_waiver_the_new_level_is_what_days_are_compared_with(watched: Ho
         )
     assert _gate(watched, first)["fct_a"].is_certified
     assert _days_kept(watched, "fct_a") == 37
+
+
+def test_when_a_waiver_ends_its_days_are_judged_again(watched: House) -> None:
+    snapshot = watched.sql(_rows("core.fct_a", 30, 1, units=30), _rows("core.fct_a", 31, 2))
+    assert not _gate(watched, snapshot)["fct_a"].is_certified
+    given = [
+        waive(watched.settings, "fct_a", name, days=3, reason="looked at, and thought right then")
+        for name in ("rows missing by day", "actors missing by day")
+    ]
+    assert _gate(watched, snapshot)["fct_a"].is_certified
+    for each in given:
+        end_waiver(watched.settings, each["waiver_id"])
+    assert _gate(watched, snapshot)["fct_a"].result == "failed"
+
+
+def test_a_certified_day_that_is_gone_with_the_table_made_anew_is_missed(watched: House) -> None:
+    snapshot = watched.sql(
+        "create or replace table lake.core.fct_a as select * from lake.core.fct_a "
+        f"where day <> date '{FIRST + timedelta(days=12)}'"
+    )
+    names = {each.name: each.observed["day"] for each in _failed(_gate(watched, snapshot)["fct_a"])}
+    assert names["rows lost from certified days"] == "2024-01-13"
+
+
+def test_a_day_that_was_not_over_is_judged_when_the_next_ones_have_come(watched: House) -> None:
+    broken = watched.sql(_rows("core.fct_a", 30, 1, units=3))
+    for number, (snapshot, hours) in enumerate(
+        ((broken, 23), (watched.sql(_rows("core.fct_a", 31, 3)), 200))
+    ):
+        arrived_to = datetime(2024, 1, 31, tzinfo=UTC) + timedelta(hours=hours)
+        with open_store(watched.settings).begin() as session:
+            session.add(
+                build_run(
+                    f"b{number}",
+                    snapshot_id=snapshot,
+                    status="succeeded",
+                    started_at=arrived_to,
+                    interval_start_at=arrived_to - timedelta(days=1),
+                    interval_end_at=arrived_to,
+                )
+            )
+        found = {each.table: each for each in run_gate(watched.settings).tables}["fct_a"]
+        assert found.is_certified == (hours == 23)
+
+
+def test_a_gate_that_ends_late_keeps_nothing_over_a_newer_one(watched: House) -> None:
+    older = watched.sql(_rows("core.fct_a", 30, 1))
+    newer = watched.sql(_rows("core.fct_a", 31, 1))
+    for snapshot in (newer, older):
+        assert _gate(watched, snapshot)["fct_a"].is_certified
+    healthy = watched.sql(_rows("core.fct_a", 32, 1))
+    assert _gate(watched, healthy)["fct_a"].is_certified
+
+
+def test_after_a_rollback_a_table_without_days_still_has_its_good_past(watched: House) -> None:
+    undated = {"unit": "key", "numbers": ["score"], "reason": "as it was", "owner": "data"}
+    watched.suite("dim_c", expectations=[], drift=[{**undated, "reason": "as it was before"}])
+    spread = "(hash(key) % 100) / 100.0::double"
+    good = watched.sql(f"update lake.core.dim_c set score = {spread}")
+    assert _gate(watched, good)["dim_c"].is_certified
+    slightly = watched.sql(f"update lake.core.dim_c set score = {spread} * 0.99")
+    assert _gate(watched, slightly)["dim_c"].is_certified
+    roll_back(watched.settings, "dim_c", to=None, reason="those scores were another model's")
+    lift(watched.settings, "dim_c")
+    constant = watched.sql("update lake.core.dim_c set score = 0.99")
+    failed = [each.name for each in _failed(_gate(watched, constant)["dim_c"])]
+    assert failed == ["distribution of score"]
 
 
 def test_a_rollback_forgets_what_the_wrong_version_looked_like(watched: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 
 import duckdb
 
@@ -48,17 +49,21 @@ def arrivals(
     suite: Suite,
     feeds: Mapping[str, Collection[str]],
     subject: Subject,
+    since: datetime | None,
 ) -> list[CheckResult]:
-    """One check a feed: how many of the rows that arrived since the last build were quarantined.
+    """One check a feed: how many of the rows that arrived for the version were quarantined.
 
     Args:
         connection: with the lake pinned.
         suite: of the table.
         feeds: source ids by raw table.
         subject: what is checked; without a build nobody knows what arrived for it.
+        since: end of the arrivals in the version on show; None where there is none.
     """
-    if subject.interval_start_at is None or subject.interval_end_at is None:
+    if subject.interval_end_at is None:
         return []
+    # Not from the start of the build: one that was held is not mended by the next.
+    since = since or datetime(1970, 1, 1, tzinfo=UTC)
     found = []
     for feed, sources in sorted(feeds.items()):
         named = ", ".join(literal(source) for source in sorted(sources))
@@ -67,8 +72,8 @@ def arrivals(
             f"from lake.raw.files where source_id in ({named}) "
             "and ingested_at >= $1 and ingested_at < $2",
             [
-                subject.interval_start_at.replace(tzinfo=None),
-                subject.interval_end_at.replace(tzinfo=None),
+                since.astimezone(UTC).replace(tzinfo=None),
+                subject.interval_end_at.astimezone(UTC).replace(tzinfo=None),
             ],
         ).fetchone()
         rows, quarantined = (int(row[0]), int(row[1])) if row else (0, 0)

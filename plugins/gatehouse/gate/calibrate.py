@@ -23,12 +23,12 @@ _LEAST_DAYS = 28
 _MARGIN = 1.5
 # A quiet month does not make a monitor stricter than this share of its default.
 _STRICTEST = 0.5
-# Shares of what there was: more than all of it cannot go.
-_SHARES = {
-    *("rows_drop", "units_drop", "restated_drop", "nulls", "new_value", "value_drop"),
-    *("mix", "shared"),
+# No limit is proposed beyond which a monitor would see nothing any more.
+_MOST = {
+    **dict.fromkeys(("rows_drop", "units_drop", "restated_drop", "value_drop"), 0.9),
+    **dict.fromkeys(("nulls", "new_value", "mix", "shared"), 0.8),
+    **{"repeats": 0.4, "numbers": 6.0, "hours": 6.0},
 }
-_MOST_OF_ALL = 0.95
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,7 @@ def _other_side(monitor: str) -> str:
 def _proposed(monitor: str, furthest: float) -> float:
     strictest = _STRICTEST * float(getattr(Limits(), monitor))
     wanted = max(_MARGIN * furthest, strictest)
-    if monitor in _SHARES:
-        wanted = min(wanted, _MOST_OF_ALL)
+    wanted = min(wanted, _MOST.get(monitor, wanted))
     # Two digits, rounded up: a reviewer reads them.
     digits = 1 - math.floor(math.log10(wanted))
     return float(math.ceil(wanted * 10**digits) / 10**digits)

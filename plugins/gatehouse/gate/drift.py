@@ -94,7 +94,7 @@ def forecast(days: Sequence[date], counts: Sequence[float], day: date) -> Foreca
     """Forecast of a daily count: median level of the newest days, by weekday.
 
     Medians, so that a day that was off, a holiday or an outage, moves nothing. A weekday's factor
-    is believed as its weeks grow in number.
+    is believed as its weeks grow in number; what is not believed of it widens the spread.
 
     Args:
         days: days of the past, oldest first.
@@ -103,14 +103,15 @@ def forecast(days: Sequence[date], counts: Sequence[float], day: date) -> Foreca
     """
     logs = np.log(np.asarray(counts, dtype=float) + 0.5)
     weekday = np.array([each.weekday() for each in days])
-    seen = max(int((weekday == day.weekday()).sum()), 0.5)
+    seen = int((weekday == day.weekday()).sum())
     factors = _weekday_factors(weekday, logs)
+    doubt = abs(float(factors[day.weekday()])) / max(seen, 1)
     plain = logs - factors[weekday]
     level = float(np.median(plain[-_LEVEL_DAYS:]))
     recent = plain[-2 * _LEVEL_DAYS :]
     spread = 1.4826 * float(np.median(np.abs(recent - np.median(recent))))
     expected = math.exp(level + float(factors[day.weekday()])) - 0.5
-    spread = math.hypot(max(spread, _LEAST_SPREAD), _UNKNOWN_WEEKDAY / seen)
+    spread = math.hypot(max(spread, _LEAST_SPREAD), _UNKNOWN_WEEKDAY / max(seen, 0.5), doubt)
     return Forecast(max(expected, 0.0), spread)
 
 
@@ -172,21 +173,20 @@ def _of_surface(
     key: Key,
 ) -> Iterator[Reading]:
     now, before = current.get(key, Profile()), certified.get(key)
-    if before is not None and before.rows >= limits.least:
-        yield from _restated(key, now, before)
     if not drift.day:
+        # How many rows a table has as a whole is for its suite to say: it grows and shrinks.
         if before is not None:
             yield from _shape(drift, limits, key, now, Past((key[0],), (before,)))
         return
+    is_grounded = len({day for day, _ in certified if day != key[0]}) >= _LEAST_DAYS
+    readings: list[Reading] = []
+    if before is not None and before.rows >= limits.least:
+        readings += _restated(key, now, before)
     past = _past(known, key)
-    if len(past.days) < _LEAST_DAYS:
-        return
-    certified_days = {each for each, _ in certified}
-    grounds = len(certified_days.intersection(past.days))
-    readings = [*_volume(limits, key, now, past)]
-    if now.units:
+    if len(past.days) >= _LEAST_DAYS:
+        readings += _volume(limits, key, now, past)
         readings += _shape(drift, limits, key, now, past)
-    yield from (replace(each, is_grounded=grounds >= _LEAST_DAYS) for each in readings)
+    yield from (replace(each, is_grounded=is_grounded) for each in readings)
 
 
 def _past(known: Mapping[Key, Profile], key: Key) -> Past:
@@ -217,7 +217,9 @@ def _volume(limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Read
     for name, count in parts:
         found = forecast(past.days, [count(each) for each in past.profiles], key[0])
         is_young = len(past.days) < _YOUNG_DAYS and count(now) > found.expected
-        if found.expected >= limits.least and not is_young:
+        # Closed on Saturdays, or broken on the first one: the next days tell.
+        is_first = key[0].weekday() not in {each.weekday() for each in past.days}
+        if found.expected >= limits.least and not is_young and not is_first:
             yield _against(found, count(now), key, f"{name}_drop", f"{name}_rise")
 
 
@@ -268,27 +270,48 @@ def _values(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) ->
         for value, units in own.items():
             # What is not among the most common ones before and is now, is as good as new.
             if value not in seen and value != OTHER_VALUES:
-                distance = units / now.units
+                share = units / now.units
+                distance = max(0.0, share - 2 * math.sqrt(share / now.units))
                 yield Reading("new_value", column, *key, distance, units, 0, value)
         for value in sorted(seen - {OTHER_VALUES}):
-            # By share: what all values lose is the volume's to tell.
-            shares = [
-                counts.get(value, 0) / profile.units
-                for counts, profile in zip(earlier, past.profiles, strict=True)
-                if profile.units
-            ]
-            expected = median(shares) * now.units
-            if expected < limits.least:
-                continue
-            spread = 1.4826 * median(abs(share * now.units - expected) for share in shares)
-            found = Forecast(expected, max(spread / expected, _LEAST_SPREAD))
-            units = own.get(value, 0)
-            change = units / expected - 1
-            if abs(found.chance(units)) < _Z:
-                change = 0.0
-            monitor = "value_drop" if change < 0 else "value_rise"
-            yield Reading(monitor, column, *key, abs(change), units, round(expected, 1), value)
+            counts = [each.get(value, 0) for each in earlier]
+            yield from _value(column, value, limits, key, own.get(value, 0), now, past, counts)
         yield from _mix(column, key, now, past)
+
+
+def _value(
+    column: str,
+    value: str,
+    limits: Limits,
+    key: Key,
+    units: int,
+    now: Profile,
+    past: Past,
+    counts: list[int],
+) -> Iterator[Reading]:
+    """One value: rarer or more frequent both by its share and by its count.
+
+    By share alone, a crowd that does something else would make all other values rare; by count
+    alone, a quiet day would.
+    """
+    days = [
+        (count, profile.units)
+        for count, profile in zip(counts, past.profiles, strict=True)
+        if profile.units
+    ]
+    expected = median(count / whole for count, whole in days) * now.units
+    if expected < limits.least:
+        return
+    spread = 1.4826 * median(abs(count / whole * now.units - expected) for count, whole in days)
+    found = Forecast(expected, max(spread / expected, _LEAST_SPREAD))
+    change = units / expected - 1
+    usual = median(count for count, _ in days)
+    by_count = units / usual - 1 if usual else change
+    if abs(found.chance(units)) < _Z or change * by_count <= 0:
+        change = 0.0
+    change = min(change, by_count, key=abs)
+    monitor = "value_drop" if change < 0 else "value_rise"
+    yield Reading(monitor, column, *key, abs(change), units, round(expected, 1), value)
 
 
 def _mix(column: str, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
@@ -322,9 +345,14 @@ def _shared(drift: Drift, key: Key, now: Profile, past: Past) -> Iterator[Readin
             for each in past.profiles
             if column in each.shared and each.units
         ]
-        if earlier and column in now.shared:
-            share, usual = now.shared[column] / now.units, max(earlier)
-            yield Reading("shared", column, *key, max(0.0, share - usual), share, usual)
+        if not earlier or column not in now.shared:
+            continue
+        share, usual = now.shared[column] / now.units, max(earlier)
+        # One that attacks many does not take the others' away; one that stands for all does.
+        others = median(each.units - each.shared.get(column, 0) for each in past.profiles)
+        missing = 1 - (now.units - now.shared[column]) / others if others else 1.0
+        distance = max(0.0, min(share - usual, missing))
+        yield Reading("shared", column, *key, distance, share, usual)
 
 
 def _numbers(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Reading]:

@@ -146,9 +146,8 @@ def _query(
                 return query, "" if query else "it is about the table as a whole"
         return "", "the expectation is not in the suite any more"
     for drift in suite.drift:
-        if check["check"].startswith(f"{drift.of}: " if drift.of else "") and (
-            "limit_name" in check["observed"]
-        ):
+        own = check["check"].rpartition(": ")[0] == drift.of
+        if own and "limit_name" in check["observed"]:
             query = of_monitor(drift, table.table, check["observed"], check["column"])
             return query, "" if query else "the rows are not there: they are missing"
     return "", "it is about the table as a whole"

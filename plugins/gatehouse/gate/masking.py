@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -34,12 +36,14 @@ class Mask:
     def of(cls, settings: Settings) -> Mask:
         """The mask of a home; its key is made at first use, for the home's owner alone."""
         path = settings.make_home() / "mask.key"
-        try:
-            with path.open("xb") as new:
-                path.chmod(0o600)
-                new.write(secrets.token_bytes(_KEY_BYTES))
-        except FileExistsError:
-            pass
+        if not path.exists():
+            # Whole or not at all: an empty key would mask nothing.
+            staged = path.with_suffix(f".{os.getpid()}")
+            staged.touch(0o600)
+            staged.write_bytes(secrets.token_bytes(_KEY_BYTES))
+            with suppress(FileExistsError):
+                path.hardlink_to(staged)
+            staged.unlink()
         return cls(path.read_bytes())
 
     def value(self, column: str, value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,7 @@ def monitor(
     drift: Drift,
     subject: Subject,
 ) -> Monitored:
-    """Judge the days of a relation that changed since it was certified, and the newest two.
+    """Judge the days of a relation that changed since it was certified, and those after.
 
     Args:
         settings: where the certified past is kept.
@@ -68,7 +68,7 @@ def monitor(
         subject: what is checked; a day that was not over when its last rows arrived is not judged.
     """
     relation = drift.relation(table.table)
-    past = read_past(settings, table.table, relation)
+    past = read_past(settings, table.table, relation, subject.snapshot_id)
     columns = drift.columns if drift.of else table.columns
     return compare(connection, relation, drift, suite.limits[relation], columns, past, subject)
 
@@ -95,7 +95,9 @@ def compare(
     """
     days = _days(connection, relation, drift, past, subject.snapshot_id)
     profiles = read_profiles(connection, relation, drift, columns, days)
-    seen = {day for day, _ in profiles} if days is None else days
+    # A certified day that is gone altogether has no rows to tell of it.
+    known = past.profiles if past.snapshot_id is not None else {}
+    seen = {day for day, _ in [*profiles, *known]} if days is None else days
     over = {day for day in seen if _is_over(day, subject.interval_end_at)} if drift.day else seen
     readings = judge(drift, limits, profiles, past.profiles, over)
     return Monitored(checks_of(drift, limits, readings), Judged(relation, over, profiles))
@@ -130,6 +132,8 @@ def _columns(monitor: str, drift: Drift) -> list[str]:
     by_monitor = {
         "rows_drop": by_day,
         "rows_rise": by_day,
+        "restated_drop": by_day,
+        "restated_rise": by_day,
         "units_drop": by_day if drift.unit else [],
         "units_rise": by_day if drift.unit else [],
         "new_value": drift.values if drift.day else [],
@@ -203,7 +207,7 @@ def _days(
     past: CertifiedPast,
     snapshot_id: int,
 ) -> set[date] | None:
-    """Days that changed since the table was certified, and the newest two; None for all."""
+    """Days that changed since the table was certified, and all from the last one on; None: all."""
     if past.snapshot_id is None or not drift.day:
         return None
     changed: set[date] | None = set()
@@ -211,18 +215,22 @@ def _days(
         changed = changed_days(connection, relation, drift, past.snapshot_id, snapshot_id)
     if changed is None:
         return None
+    certified = {day for day, _ in past.profiles}
+    if not certified:
+        return None
+    last = max(certified)
+    if len(certified - changed) <= len(certified) / 2:
+        # Most of it was written anew; a day that was not may be gone, which no change tells.
+        changed |= certified
+    # Also days that were not over when they came: nobody has judged them.
     schema, _, name = relation.partition(".")
+    column = identifier(drift.day)
     newest = connection.execute(
-        f"select distinct cast({identifier(drift.day)} as date) as day "
-        f"from lake.{identifier(schema)}.{identifier(name)} "
-        "where day is not null order by day desc limit 2"
+        f"select distinct cast({column} as date) from "
+        f"lake.{identifier(schema)}.{identifier(name)} where {column} >= cast($1 as date)",
+        [last],
     ).fetchall()
-    return changed | {row[0] for row in newest} | _gone(past.profiles, newest)
-
-
-def _gone(certified: Mapping[Any, Any], newest: list[tuple[Any, ...]]) -> set[date]:
-    """Certified days after the newest one there is now: nobody says why they are gone."""
-    return {day for day, _ in certified if not newest or day > newest[0][0]}
+    return changed | {row[0] for row in newest} | {last}
 
 
 def _is_over(day: date, arrived_to: datetime | None) -> bool:

@@ -29,19 +29,30 @@ class CertifiedPast:
     profiles: Mapping[Key, Profile]
 
 
-def read_past(settings: Settings, table: str, relation: str) -> CertifiedPast:
-    """The certified profiles of a table, or of what it is made from."""
-    own = (TableProfile.table_name == table, TableProfile.relation_name == relation)
-    query = sa.select(TableProfile).where(*own)
-    newest = sa.select(sa.func.max(TableProfile.snapshot_id)).where(*own)
+def read_past(
+    settings: Settings, table: str, relation: str, up_to: int | None = None
+) -> CertifiedPast:
+    """The certified profiles of a table, or of what it is made from.
+
+    Args:
+        settings: which store.
+        table: core table.
+        relation: what was looked at.
+        up_to: snapshot; what newer versions look like is no past of it.
+    """
+    query = (
+        sa.select(TableProfile)
+        .where(TableProfile.table_name == table, TableProfile.relation_name == relation)
+        .order_by(TableProfile.snapshot_id)
+    )
+    if up_to is not None:
+        query = query.where(TableProfile.snapshot_id <= up_to)
+    newest, profiles = None, {}
     with open_store(settings, read_only=True).begin() as session:
-        return CertifiedPast(
-            snapshot_id=session.scalar(newest),
-            profiles={
-                (row.day, row.surface): Profile.from_dict(row.profile)
-                for row in session.scalars(query)
-            },
-        )
+        for row in session.scalars(query):
+            newest = row.snapshot_id
+            profiles[row.day, row.surface] = Profile.from_dict(row.profile)
+    return CertifiedPast(newest, {key: each for key, each in profiles.items() if each.rows})
 
 
 @dataclass(frozen=True)
@@ -54,14 +65,24 @@ class Judged:
 
 
 def keep(session: Session, certificate: Certificate, judged: Judged) -> None:
-    """Let the days of a version that was just certified be what later ones are compared with."""
+    """Let the days of a version that was just certified be what later ones are compared with.
+
+    Those of versions before stay: a version may turn out to be wrong. A product that a day has
+    lost is kept as one without rows.
+    """
+    profiles = {key: each for key, each in judged.profiles.items() if key[0] in judged.days}
     for days in _some(sorted(judged.days)):
+        own = (
+            TableProfile.table_name == certificate.table_name,
+            TableProfile.relation_name == judged.relation,
+            TableProfile.day.in_(days),
+        )
+        for day, surface in session.execute(
+            sa.select(TableProfile.day, TableProfile.surface).where(*own).distinct()
+        ):
+            profiles.setdefault((day, surface), Profile())
         session.execute(
-            sa.delete(TableProfile).where(
-                TableProfile.table_name == certificate.table_name,
-                TableProfile.relation_name == judged.relation,
-                TableProfile.day.in_(days),
-            )
+            sa.delete(TableProfile).where(*own, TableProfile.snapshot_id == certificate.snapshot_id)
         )
     session.add_all(
         TableProfile(
@@ -73,8 +94,7 @@ def keep(session: Session, certificate: Certificate, judged: Judged) -> None:
             certificate_id=certificate.certificate_id,
             snapshot_id=certificate.snapshot_id,
         )
-        for (day, surface), profile in judged.profiles.items()
-        if day in judged.days
+        for (day, surface), profile in profiles.items()
     )
 
 

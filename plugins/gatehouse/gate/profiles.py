@@ -7,6 +7,8 @@ profile: an attack is news, not a broken feed, and must not hold the detections 
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _MOST_ROWS = 20
 _MOST_VALUES = 300
 OTHER_VALUES = "(others)"
+_CODE = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
+_LONGEST_SURFACE = 250
 
 Key = tuple[date, str]
 
@@ -134,7 +138,9 @@ def _source(relation: str, drift: Drift, days: list[date] | None) -> str:
         ]
     where = f" where {' and '.join(chosen)}" if chosen else ""
     surface = (
-        f"coalesce(cast({identifier(drift.surface)} as varchar), '')" if drift.surface else "''"
+        f"coalesce(left(cast({identifier(drift.surface)} as varchar), {_LONGEST_SURFACE}), '')"
+        if drift.surface
+        else "''"
     )
     unit = identifier(drift.unit) if drift.unit else "rowid"
     return (
@@ -206,7 +212,7 @@ def _with_values(
         for day, surface, value, units in _by_value(connection, source, column, _MOST_VALUES):
             counts = values.setdefault((day, surface), {}).setdefault(column, {})
             # What has more values than that is no short list; the rest counts as one.
-            name = value if len(counts) < _MOST_VALUES else OTHER_VALUES
+            name = _code(value) if len(counts) < _MOST_VALUES else OTHER_VALUES
             counts[name] = counts.get(name, 0) + units
     for column in drift.shared:
         for day, surface, _, units in _by_value(connection, source, column, 0):
@@ -215,6 +221,13 @@ def _with_values(
         key: replace(profile, values=values.get(key, {}), shared=shared.get(key, {}))
         for key, profile in found.items()
     }
+
+
+def _code(value: str) -> str:
+    """A short code as it is; of anything else a hash: what was mapped wrongly may be anything."""
+    if _CODE.fullmatch(value) or value in ("true", "false"):
+        return value
+    return "#" + hashlib.sha256(value.encode()).hexdigest()[:12]
 
 
 def _by_value(

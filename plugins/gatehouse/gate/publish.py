@@ -49,7 +49,7 @@ def publish(
                 moved = _withdraw(session, certificate)
             else:
                 moved = each.table not in back and move(session, certificate)
-                for seen in (judged or {}).get(each.table, ()) if each.table not in back else ():
+                for seen in (judged or {}).get(each.table, ()) if moved else ():
                     keep(session, certificate, seen)
             tables.append(
                 replace(
@@ -70,6 +70,15 @@ def previous_figures(settings: Settings) -> dict[str, dict[str, float]]:
     )
     with open_store(settings, read_only=True).begin() as session:
         return {table: {"row_count": float(rows)} for table, rows in session.execute(query)}
+
+
+def shown_arrivals(settings: Settings) -> dict[str, datetime]:
+    """Until when arrivals are in the version on show, by table."""
+    query = sa.select(PublishedVersion.table_name, Certificate.interval_end_at).join(
+        Certificate, Certificate.certificate_id == PublishedVersion.certificate_id
+    )
+    with open_store(settings, read_only=True).begin() as session:
+        return {table: end for table, end in session.execute(query) if end is not None}
 
 
 def alone(session: Session) -> None:

@@ -19,7 +19,7 @@ from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import CoreTable, core_tables
 from gatehouse.gate.monitors import monitor
 from gatehouse.gate.past import Judged
-from gatehouse.gate.publish import previous_figures, publish
+from gatehouse.gate.publish import previous_figures, publish, shown_arrivals
 from gatehouse.gate.results import (
     CheckResult,
     GateReport,
@@ -131,6 +131,7 @@ class _Run:
     waivers: dict[tuple[str, str, str | None], dict[str, Any]] = field(default_factory=dict)
     judged: dict[str, list[Judged]] = field(default_factory=dict)
     mapped: dict[str, list[str]] = field(default_factory=dict)
+    shown_to: Mapping[str, datetime] = field(default_factory=dict)
     canaries: Canaries | None = None
     planted_seconds: float = 0.0
 
@@ -147,6 +148,7 @@ class _Run:
         figures = previous_figures(self.settings)
         self.waivers = in_force(self.settings)
         self.mapped = sources_by_contract(self.settings)
+        self.shown_to = shown_arrivals(self.settings)
         results = {}
         with ExitStack() as stack:
             self.canaries = self._plant(connection, by_dbt, stack)
@@ -247,7 +249,7 @@ class _Run:
             for feed in feeds_of(table, {each.table: each for each in self.tables})
             if feed in self.mapped
         }
-        return arrivals(connection, suite, feeds, self.subject)
+        return arrivals(connection, suite, feeds, self.subject, self.shown_to.get(table.table))
 
     def _monitors(
         self, connection: duckdb.DuckDBPyConnection, table: CoreTable, suite: Suite, rows: Rows

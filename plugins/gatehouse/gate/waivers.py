@@ -18,7 +18,7 @@ from gatehouse.gate.results import CheckResult
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.access import person
-from gatehouse.store.models import Certificate, CertificateCheck, Waiver
+from gatehouse.store.models import Certificate, CertificateCheck, TableProfile, Waiver
 
 MOST_DAYS = 90
 _Key = tuple[str, str, str | None]
@@ -119,6 +119,8 @@ def _end(session: Session, waiver_id: str, now: datetime) -> dict[str, Any]:
         )
     ):
         certificate.expires_at = now
+    # What was certified under it is no past either: the days are judged again.
+    session.execute(sa.delete(TableProfile).where(TableProfile.certificate_id.in_(resting)))
     return _as_dict(found)
 
 

@@ -192,8 +192,8 @@ class TableProfile(Base):
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     surface: Mapped[str] = mapped_column(String(250), primary_key=True)
     profile: Mapped[dict[str, Any]]
+    snapshot_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     certificate_id: Mapped[str] = mapped_column(ForeignKey("certificates.certificate_id"))
-    snapshot_id: Mapped[int] = mapped_column(BigInteger)
 
 
 class Waiver(Base):

@@ -23,7 +23,7 @@ def upgrade() -> None:
     sa.Column('certificate_id', sa.String(length=36), nullable=False),
     sa.Column('snapshot_id', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['certificate_id'], ['certificates.certificate_id'], name=op.f('fk_table_profiles_certificate_id')),
-    sa.PrimaryKeyConstraint('table_name', 'relation_name', 'day', 'surface', name=op.f('pk_table_profiles'))
+    sa.PrimaryKeyConstraint('table_name', 'relation_name', 'day', 'surface', 'snapshot_id', name=op.f('pk_table_profiles'))
     )
 
 
