@@ -64,7 +64,11 @@ FAULTS: tuple[Fault, ...] = (
             "where cast(scored_at as date) = date '{day}'",
         ),
     ),
-    _of_events("null_flood", "a column is empty for a day", _update("country_code = null")),
+    _of_events(
+        "null_flood",
+        "a column is empty for a day",
+        _update("country_code = null", f"{_THAT_DAY} and country_code is not null"),
+    ),
     _of_events(
         "new_enum_value",
         "a product logs a kind of event that nobody knows",
@@ -86,7 +90,10 @@ FAULTS: tuple[Fault, ...] = (
     _of_events(
         "unit_change",
         "thousands are written as ones",
-        _update("input_tokens = input_tokens * 1000, output_tokens = output_tokens * 1000"),
+        _update(
+            "input_tokens = input_tokens * 1000, output_tokens = output_tokens * 1000",
+            f"{_THAT_DAY} and coalesce(input_tokens, 0) + coalesce(output_tokens, 0) > 0",
+        ),
     ),
     _of_events(
         "time_zone_shift",
@@ -99,7 +106,10 @@ FAULTS: tuple[Fault, ...] = (
     _of_events(
         "swapped_columns",
         "two numbers change places",
-        _update("input_tokens = output_tokens, output_tokens = input_tokens"),
+        _update(
+            "input_tokens = output_tokens, output_tokens = input_tokens",
+            f"{_THAT_DAY} and input_tokens is distinct from output_tokens",
+        ),
     ),
     _of_events(
         "silent_product",
