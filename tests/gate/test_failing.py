@@ -94,7 +94,7 @@ def failed(house: House) -> House:
     house.fill()
     house.built(
         house.sql(
-            "update lake.core.fct_a set score = 7.5 where key = 'k1'",
+            "update lake.core.fct_a set score = 7.531864 where key = 'k1'",
             "insert into lake.core.fct_a select * from lake.core.fct_a where key = 'k2'",
             "update lake.core.fct_a set day = '2031-05-05' where key = 'k3'",
         )
@@ -111,7 +111,7 @@ def _one(found: list[FailingRows]) -> tuple[dict[str, Any], FailingRows]:
 def test_rows_of_each_tool_are_shown_masked(failed: House) -> None:
     settings = failed.settings
     row, found = _one(failing_rows(settings, "fct_a", "be_between"))
-    assert (row["score"], str(row["day"])) == (7.5, "2024-01-02")
+    assert (row["score"], str(row["day"])) == (7.531864, "2024-01-02")
     mask = Mask.of(settings)
     assert row["key"] == mask.value("key", "k1")
     assert "k1" not in row["key"]
@@ -129,7 +129,7 @@ def test_rows_of_each_tool_are_shown_masked(failed: House) -> None:
 def test_rows_are_those_of_the_snapshot_that_failed(failed: House) -> None:
     failed.sql("delete from lake.core.fct_a")
     row, _ = _one(failing_rows(failed.settings, "fct_a", "be_between"))
-    assert row["score"] == 7.5
+    assert row["score"] == 7.531864
 
 
 def test_as_they_are_only_with_a_reason_that_is_kept(failed: House) -> None:
@@ -152,7 +152,7 @@ def test_what_is_read_is_kept_nowhere(failed: House, caplog: pytest.LogCaptureFi
     assert "k2" not in caplog.text
     written = _bytes(failed.settings.home)
     for name in written.keys() - before.keys():
-        assert b"7.5" not in written[name], name
+        assert b"7.531864" not in written[name], name
 
 
 def _bytes(home: Path) -> dict[str, bytes]:
@@ -180,7 +180,7 @@ def test_the_command_shows_rows_and_the_query(
     monkeypatch.setenv("GATEHOUSE_PROJECT", str(failed.settings.project))
     done = CliRunner().invoke(app, ["certificate", "fct_a", "be_between", "--rows"])
     assert done.exit_code == 0, done.output
-    assert "7.5" in done.stdout
+    assert "7.532" in done.stdout
     assert "k1" not in done.stdout
     assert 'where "score" < 0 or "score" > 1' in done.stdout
     shown = CliRunner().invoke(app, ["certificate", "fct_a"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +19,9 @@ FOLLOWED = (*PIPELINE, "maintain_lake")
 # The last two come by the clock and belong to no run of the pipeline.
 DAGS = (*FOLLOWED, "watch_alerts", "drill_gates")
 
+# A laptop's Airflow shares its processors with the tasks it runs, and may be slow to answer.
+TRIES = 4
+
 
 class AirflowClient:
     """A logged-in client of one Airflow. Use it as a context manager."""
@@ -28,7 +32,7 @@ class AirflowClient:
 
     def __enter__(self) -> Self:
         credentials = {"username": "admin", "password": password_of(self._settings, "admin")}
-        reply = self._http.post("/auth/token", json=credentials)
+        reply = self._send("POST", "/auth/token", json=credentials)
         self._check(reply)
         self._http.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
         return self
@@ -53,18 +57,22 @@ class AirflowClient:
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run."""
-        self._check(self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}))
+        reply = self._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+        self._check(reply)
 
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
-        """Start a run now.
+        """Start a run now: one run, however often the request had to be sent.
 
         Returns:
             The run's id.
         """
-        body = {"logical_date": None, "conf": conf}
-        reply = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)
-        self._check(reply)
-        return str(reply.json()["dag_run_id"])
+        run_id = f"manual__{uuid.uuid4()}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        reply = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+        # The id is ours alone: a conflict says that an unanswered request had been carried out.
+        if reply.status_code != httpx.codes.CONFLICT:
+            self._check(reply)
+        return run_id
 
     def runs_since(self, moment: str) -> list[dict[str, Any]]:
         """All runs due at ``moment`` (ISO 8601) or later, the oldest first."""
@@ -81,7 +89,7 @@ class AirflowClient:
 
     def has_queued_events(self, dag_id: str) -> bool:
         """Whether there is an asset event that will start a run but has not yet."""
-        reply = self._http.get(f"/api/v2/dags/{dag_id}/assets/queuedEvents")
+        reply = self._send("GET", f"/api/v2/dags/{dag_id}/assets/queuedEvents")
         if reply.status_code == httpx.codes.NOT_FOUND:
             return False
         self._check(reply)
@@ -95,9 +103,10 @@ class AirflowClient:
 
     def result_of(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """What a task returned; empty if it returned nothing."""
-        reply = self._http.get(
+        reply = self._send(
+            "GET",
             f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
-            "/xcomEntries/return_value"
+            "/xcomEntries/return_value",
         )
         if reply.status_code == httpx.codes.NOT_FOUND:
             return {}
@@ -122,10 +131,25 @@ class AirflowClient:
         return lines
 
     def _get(self, path: str, **params: Any) -> dict[str, Any]:
-        reply = self._http.get(path, params=params)
+        reply = self._send("GET", path, params=params)
         self._check(reply)
         data: dict[str, Any] = reply.json()
         return data
+
+    def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Send a request that may be carried out twice; again if no answer came in time."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._http.request(method, path, **more)
+            except httpx.TimeoutException as late:
+                if attempt == TRIES:
+                    raise GatehouseError(
+                        f"Airflow gave no answer to {method} {path} in {TRIES} tries of "
+                        f"{self._http.timeout.read:.0f} s.",
+                        next_step="see the log below GATEHOUSE_HOME/airflow; if the machine is "
+                        "busy with something else, try again when it is done.",
+                    ) from late
+        raise AssertionError("unreachable")
 
     def _check(self, reply: httpx.Response) -> None:
         if reply.is_error:
