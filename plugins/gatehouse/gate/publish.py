@@ -63,24 +63,6 @@ def publish(
     return replace(report, tables=tuple(tables))
 
 
-def previous_figures(settings: Settings) -> dict[str, dict[str, float]]:
-    """Figures of the version on show, by table, for expectations that compare with it."""
-    query = sa.select(PublishedVersion.table_name, Certificate.row_count).join(
-        Certificate, Certificate.certificate_id == PublishedVersion.certificate_id
-    )
-    with open_store(settings, read_only=True).begin() as session:
-        return {table: {"row_count": float(rows)} for table, rows in session.execute(query)}
-
-
-def shown_arrivals(settings: Settings) -> dict[str, datetime]:
-    """Until when arrivals are in the version on show, by table."""
-    query = sa.select(PublishedVersion.table_name, Certificate.interval_end_at).join(
-        Certificate, Certificate.certificate_id == PublishedVersion.certificate_id
-    )
-    with open_store(settings, read_only=True).begin() as session:
-        return {table: end for table, end in session.execute(query) if end is not None}
-
-
 def alone(session: Session) -> None:
     """Two gates must not read the same pointer and both move it."""
     if session.get_bind().dialect.name == "postgresql":

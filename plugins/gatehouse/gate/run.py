@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import duckdb
 
 from gatehouse.errors import GatehouseError, telling
-from gatehouse.gate.arrivals import arrivals, feeds_of, sources_by_contract
+from gatehouse.gate.arrivals import arrivals, feeds_of, not_counted, sources_by_contract
 from gatehouse.gate.dbt_checks import DbtChecks, not_run, run_dbt_tests
 from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import CoreTable, core_tables
 from gatehouse.gate.monitors import monitor
 from gatehouse.gate.past import Judged
-from gatehouse.gate.publish import previous_figures, publish, shown_arrivals
+from gatehouse.gate.publish import publish
+from gatehouse.gate.published import Published, published_versions
 from gatehouse.gate.results import (
     CheckResult,
     GateReport,
@@ -38,6 +40,7 @@ from gatehouse.proof.gate import Canaries, proven, unproven
 from gatehouse.settings import Settings
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def run_gate(
@@ -130,8 +133,9 @@ class _Run:
     seconds: dict[str, float] = field(default_factory=dict)
     waivers: dict[tuple[str, str, str | None], dict[str, Any]] = field(default_factory=dict)
     judged: dict[str, list[Judged]] = field(default_factory=dict)
-    mapped: dict[str, list[str]] = field(default_factory=dict)
-    shown_to: Mapping[str, datetime] = field(default_factory=dict)
+    mapped: dict[str, list[str]] | GatehouseError = field(default_factory=dict)
+    shown: Mapping[str, Published] = field(default_factory=dict)
+    suites: dict[str, Suite | GatehouseError] = field(default_factory=dict)
     canaries: Canaries | None = None
     planted_seconds: float = 0.0
 
@@ -145,17 +149,17 @@ class _Run:
         started = time.monotonic()
         gx = GxRunner(connection)
         self.seconds["gx_start"] = time.monotonic() - started
-        figures = previous_figures(self.settings)
+        self.shown = published_versions(self.settings)
         self.waivers = in_force(self.settings)
-        self.mapped = sources_by_contract(self.settings)
-        self.shown_to = shown_arrivals(self.settings)
+        self.mapped = _or_error(lambda: sources_by_contract(self.settings))
+        self.suites = {table.table: _or_error(partial(self._load, table)) for table in self.tables}
         results = {}
         with ExitStack() as stack:
             self.canaries = self._plant(connection, by_dbt, stack)
             for table in self.tables:
                 started = time.monotonic()
                 checks = by_dbt.checks[table.table]
-                result = self._table(table, connection, gx, checks, figures.get(table.table, {}))
+                result = self._table(table, connection, gx, checks)
                 own = time.monotonic() - started
                 self.seconds["gx"] = self.seconds.get("gx", 0.0) + own
                 seconds = round(own + by_dbt.seconds.get(table.table, 0.0), 3)
@@ -169,10 +173,8 @@ class _Run:
     ) -> Canaries | None:
         """The canaries of this run; None where there can be none, which certifies nothing."""
         started = time.monotonic()
-        suites = []
-        for table in self.tables:
-            with suppress(GatehouseError):  # said where the table is checked
-                suites.append(load_suite(self.settings.core_suites, table.table, table.columns))
+        # A suite that does not load is said where its table is checked.
+        suites = [suite for suite in self.suites.values() if isinstance(suite, Suite)]
         try:
             return stack.enter_context(Canaries(connection, self.tables, suites, by_dbt))
         except Exception as error:
@@ -192,6 +194,9 @@ class _Run:
         self.seconds["canaries"] += time.monotonic() - started
         return proven(result, canary)
 
+    def _load(self, table: CoreTable) -> Suite:
+        return load_suite(self.settings.core_suites, table.table, table.columns)
+
     def _dbt(self) -> DbtChecks:
         try:
             return run_dbt_tests(self.settings, self.subject.snapshot_id, self.tables)
@@ -206,7 +211,6 @@ class _Run:
         connection: duckdb.DuckDBPyConnection,
         gx: GxRunner,
         dbt_checks: list[CheckResult],
-        previous: Mapping[str, float],
     ) -> TableResult:
         blank = TableResult(table.table, "could_not_check", checks=tuple(dbt_checks))
         unbuilt = [node for node in table.nodes if node in self.subject.unbuilt]
@@ -215,8 +219,11 @@ class _Run:
             return replace(
                 blank, message=f"{name} was not built; an older state is in the snapshot"
             )
+        suite, shown = self.suites[table.table], self.shown.get(table.table)
+        if isinstance(suite, GatehouseError):
+            return replace(blank, message=suite.message)
+        previous = {"row_count": float(shown.row_count)} if shown else {}
         try:
-            suite = load_suite(self.settings.core_suites, table.table, table.columns)
             rows = count_rows(connection, table.table, suite.empty, previous)
         except GatehouseError as error:
             return replace(blank, message=error.message)
@@ -244,12 +251,16 @@ class _Run:
     def _arrivals(
         self, connection: duckdb.DuckDBPyConnection, table: CoreTable, suite: Suite
     ) -> list[CheckResult]:
+        mapped, shown = self.mapped, self.shown.get(table.table)
+        if isinstance(mapped, GatehouseError):
+            return not_counted(table, suite, mapped.message)
         feeds = {
-            feed: self.mapped[feed]
+            feed: mapped[feed]
             for feed in feeds_of(table, {each.table: each for each in self.tables})
-            if feed in self.mapped
+            if feed in mapped
         }
-        return arrivals(connection, suite, feeds, self.subject, self.shown_to.get(table.table))
+        since = shown.covered_to if shown else None
+        return arrivals(connection, suite, feeds, self.subject, since)
 
     def _monitors(
         self, connection: duckdb.DuckDBPyConnection, table: CoreTable, suite: Suite, rows: Rows
@@ -279,6 +290,14 @@ class _Run:
             log.warning("%s: the suite could not run (%s)", suite.table, type(error).__name__)
             observed = {"error": telling(str(error))}
         return [_blank(each, "could_not_check", observed) for each in suite.expectations]
+
+
+def _or_error(read: Callable[[], T]) -> T | GatehouseError:
+    """What is read, or why not, to be said of each table that it concerns."""
+    try:
+        return read()
+    except GatehouseError as error:
+        return error
 
 
 def _not_compared(drift: Drift, relation: str, error: Exception) -> CheckResult:

@@ -1,0 +1,126 @@
+"""A table whose rows were kept out in numbers is not certified: what is left is not the world."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.gate.conftest import House
+from tests.store.factories import NOW, build_run
+
+from gatehouse.gate import certified_versions, run_gate
+from gatehouse.gate.results import CheckResult, GateReport
+from gatehouse.store import open_store
+
+_CONTRACT = """
+apiVersion: v3.1.0
+kind: DataContract
+id: a
+name: a
+version: 1.0.0
+status: active
+description: {purpose: An a.}
+schema:
+  - name: a
+    physicalType: table
+    description: An a.
+    customProperties:
+      - {property: timeColumn, value: day}
+      - {property: identity, value: [key]}
+    properties:
+      - {name: key, logicalType: string, physicalType: varchar, required: true, description: Key.}
+      - {name: day, logicalType: date, physicalType: date, required: true, description: Day.}
+"""
+_MAPPING = """
+source: {name}
+contract: a
+description: Files of a.
+path: {name}/*.csv
+format: {{type: auto}}
+columns: same
+"""
+
+
+@pytest.fixture
+def fed(house: House) -> House:
+    """fct_a is filled by two sources, `one` and `other`."""
+    house.settings.input_contracts.mkdir(parents=True)
+    (house.settings.input_contracts / "a.yml").write_text(_CONTRACT, "utf-8")
+    house.settings.sources.mkdir()
+    for name in ("one", "other"):
+        (house.settings.sources / f"{name}.yml").write_text(_MAPPING.format(name=name), "utf-8")
+    house.sql(
+        "create table lake.raw.files (source_id varchar, rows_in bigint, "
+        "rows_quarantined bigint, ingested_at timestamp)"
+    )
+    house.fill()
+    return house
+
+
+def _arrive(house: House, source: str, rows: int, quarantined: int, day: float) -> GateReport:
+    """A day's file, the build that takes it in, and the gate."""
+    end = NOW + timedelta(days=day)
+    snapshot = house.sql(
+        f"insert into lake.raw.files values ('{source}', {rows}, {quarantined}, "
+        f"'{end - timedelta(hours=1):%Y-%m-%d %H:%M:%S}')"
+    )
+    build = build_run(
+        f"b{day}",
+        snapshot_id=snapshot,
+        status="succeeded",
+        started_at=end,
+        interval_start_at=end - timedelta(days=1),
+        interval_end_at=end,
+    )
+    with open_store(house.settings).begin() as session:
+        session.add(build)
+    return run_gate(house.settings)
+
+
+def _check(report: GateReport, table: str) -> CheckResult | None:
+    (found,) = (each for each in report.tables if each.table == table)
+    named = [check for check in found.checks if check.name.startswith("rows quarantined of")]
+    return named[0] if named else None
+
+
+@pytest.mark.parametrize(
+    ("quarantined", "result"), [(0, "passed"), (200, "passed"), (201, "failed"), (1000, "failed")]
+)
+def test_a_fifth_may_be_wrong_and_no_more(fed: House, quarantined: int, result: str) -> None:
+    report = _arrive(fed, "one", 1000, quarantined, day=1)
+    check = _check(report, "fct_a")
+    assert check is not None
+    assert (check.result, check.observed["failing_rows"]) == (result, quarantined)
+    assert ("fct_a" in certified_versions(fed.settings)) == (result == "passed")
+    # Its feed is not that of fct_b, which falls with fct_a; dim_c has nothing to do with it.
+    assert ("fct_b" in certified_versions(fed.settings)) == (result == "passed")
+    assert "dim_c" in certified_versions(fed.settings)
+
+
+def test_few_rows_are_judged_with_those_of_the_day(fed: House) -> None:
+    assert _check(_arrive(fed, "one", 60, 60, day=1), "fct_a") is None
+    check = _check(_arrive(fed, "other", 60, 0, day=1.5), "fct_a")
+    assert check is not None
+    assert (check.result, check.observed["row_count"]) == ("failed", 120)
+    check = _check(_arrive(fed, "other", 200, 0, day=3), "fct_a")
+    assert check is not None
+    assert (check.result, check.observed["row_count"]) == ("passed", 260)
+
+
+def test_a_held_arrival_is_not_forgotten_by_the_next_build(fed: House) -> None:
+    _arrive(fed, "one", 1000, 0, day=1)
+    _arrive(fed, "one", 1000, 900, day=2)
+    check = _check(_arrive(fed, "one", 1000, 0, day=3), "fct_a")
+    assert check is not None
+    assert (check.result, check.observed["row_count"]) == ("failed", 2000)
+
+
+def test_a_wrong_mapping_is_said_of_each_table_that_it_may_fill(fed: House) -> None:
+    (fed.settings.sources / "other.yml").write_text("source: other\ncontract: nothing\n", "utf-8")
+    report = _arrive(fed, "one", 1000, 0, day=1)
+    check = _check(report, "fct_a")
+    assert check is not None
+    assert check.result == "could_not_check"
+    assert "other.yml" in str(check.observed["error"])
+    assert {each.table: each.result for each in report.tables}["fct_a"] == "could_not_check"
+    assert certified_versions(fed.settings) == {}
