@@ -6,10 +6,13 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import PROJECT
 
 from gatehouse.gate.drift import Reading, judge
+from gatehouse.gate.monitors import checks_of
 from gatehouse.gate.profiles import Key, Profile
 from gatehouse.gate.suites import Drift, Limits
 
@@ -149,6 +152,18 @@ def test_an_attack_on_many_accounts_is_no_broken_feed() -> None:
         shared={"address": 1050},
     )
     assert {"value_drop", "shared"} & _beyond(attacked, past) == set()
+
+
+def test_a_night_of_password_guessing_is_told_and_holds_nothing() -> None:
+    """Its hours are its own: what the feed of log-ins says of it must reach the detections."""
+    suite = yaml.safe_load((PROJECT / "expectations" / "core" / "fct_events.yml").read_bytes())
+    (logins,) = (Drift(**each) for each in suite["drift"] if each.get("of") == "raw.logins")
+    night = tuple(100 if 6 <= hour < 22 else 600 if hour < 5 else 20 for hour in range(24))
+    day = FIRST + timedelta(days=35)
+    now = {(day, "chat"): _profile(410, hours=night)}
+    checks = checks_of(logins, LIMITS, judge(logins, LIMITS, now, _past(), [day]))
+    (hours,) = (each for each in checks if each.observed.get("limit_name") == "hours")
+    assert (hours.result, hours.severity) == ("failed", "warning")
 
 
 def test_a_product_that_rests_on_weekends_is_not_held_for_it() -> None:
