@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from gatehouse.detection.inputs import read_inputs
 from gatehouse.detection.report import DetectionResult
 from gatehouse.ingest import ensure_tables
 from gatehouse.lake import Lake
+from gatehouse.proof import actors
 from gatehouse.proof.actors import canary_problem
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -100,3 +102,16 @@ def test_every_shipped_detection_finds_its_canary(shipped: list[Detection]) -> N
         each.spec.id: "" for each in shipped
     }
     assert [each.spec.id for each in shipped if each.spec.without_canary] == []
+
+
+@pytest.mark.parametrize("says", [lambda _: None, lambda _: actors.Sought(), lambda _: 1 / 0])
+def test_a_canary_that_nobody_looks_for_proves_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, says: Callable[[Detection], object]
+) -> None:
+    certify(settings, load_events(settings, *MONDAY, arrived_at=NOW))
+    monkeypatch.setattr(actors, "seek_canary", says)
+    result = run(settings, detection())
+    assert result.status == "failed"
+    assert "looked for" in result.message
+    assert incidents(settings) == [("silence:canary:busy_actor", "open")]
+    assert recorded(settings) == []

@@ -186,6 +186,43 @@ def note(settings: Settings, cause: Cause, *, now: datetime | None = None) -> No
         Keeper(session, routing, now or datetime.now(UTC)).observe(cause)
 
 
+def note_silence(
+    settings: Settings,
+    key: str,
+    *,
+    subject: str,
+    title: str,
+    look: str,
+    owner: str = "",
+    now: datetime | None = None,
+    **details: Any,
+) -> None:
+    """As `note`, of a monitor that does not show that it is alive.
+
+    Args:
+        settings: which home.
+        key: of the cause; it begins with ``silence:``.
+        subject: what is silent.
+        title: what is known of it, in a line.
+        look: the command that looks closer.
+        owner: who answers for it; default: the owner of the pipeline.
+        now: UTC.
+        details: more for the message.
+    """
+    moment = now or datetime.now(UTC)
+    cause = Cause(
+        key=key,
+        kind="silence",
+        severity="critical",
+        subject=subject,
+        title=title,
+        seen_at=moment,
+        owner=owner,
+        details={**details, "look": look},
+    )
+    note(settings, cause, now=moment)
+
+
 def settle(settings: Settings, key: str, how: str, *, now: datetime | None = None) -> bool:
     """End the incident of a cause; returns whether there was one."""
     with open_store(settings, read_only=True).begin() as session:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import duckdb
 from sqlalchemy.orm import Session, sessionmaker
 
-from gatehouse.alerts import Cause, note, settle
+from gatehouse.alerts import note_silence, settle
 from gatehouse.detection.compiled import Detection, load_detections
 from gatehouse.detection.findings import Stamp, find, over_budget, record
 from gatehouse.detection.inputs import (
@@ -128,17 +128,15 @@ def _prove(settings: Settings, detection: Detection) -> str:
     if not problem:
         settle(settings, key, "found")
         return ""
-    cause = Cause(
-        key=key,
-        kind="silence",
-        severity="critical",
+    note_silence(
+        settings,
+        key,
         subject=spec.id,
         title=f"{spec.id} does not show that it is alive: {problem}",
-        seen_at=datetime.now(UTC),
+        look=f"gatehouse detect {spec.id}",
         owner=spec.owner,
-        details={"detections": [spec.id], "look": f"gatehouse detect {spec.id}"},
+        detections=[spec.id],
     )
-    note(settings, cause)
     return problem
 
 

@@ -7,6 +7,7 @@ What it finds is looked at and forgotten: it is never recorded.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,31 +26,55 @@ if TYPE_CHECKING:
 _IDENTITY = ("actor_id", "product_code")
 
 
+@dataclass(frozen=True)
+class Sought:
+    """What became of a detection's canary.
+
+    Attributes:
+        found: rows found where there is something to find.
+        problem: why the detection is not alive; empty if nothing speaks against it.
+    """
+
+    found: int = 0
+    problem: str = ""
+
+
 def canary_problem(detection: Detection) -> str:
     """Why a detection is not known to be alive; empty if it found its canary and nobody else.
 
-    The first case with a finding must be found, and the first without one must not be. A
-    detection that says in its metadata why it has none (``without_canary``) passes.
+    Finding it is the proof: that nothing was said against it is none. A detection that says in its
+    metadata why it has no canary (``without_canary``) passes.
     """
     if detection.spec.without_canary:
         return ""
+    try:
+        sought = seek_canary(detection)
+        return sought.problem or ("" if sought.found > 0 else "its canary was not looked for")
+    except Exception as error:  # of the search itself: what was not found is not alive
+        return f"its canary could not be looked for ({type(error).__name__})"
+
+
+def seek_canary(detection: Detection) -> Sought:
+    """Look for its first case with a finding, and for nothing in its first case without one."""
     positive = next((each for each in detection.cases if each.expected), None)
     negative = next((each for each in detection.cases if not each.expected), None)
     if positive is None:
-        return "it has no canary: no case of its YAML has a finding"
+        return Sought(problem="it has no canary: no case of its YAML has a finding")
+    rows = 0
     for case in filter(None, (positive, negative)):
         try:
             found = _find(detection, case)
         except (duckdb.Error, GatehouseError) as error:
             words = error.message if isinstance(error, GatehouseError) else telling(str(error))
-            return f"its canary {case.name} could not be looked for: {words}"
+            return Sought(problem=f"its canary {case.name} could not be looked for: {words}")
         if not _is_as_expected(case, found):
-            return (
-                f"its canary {case.name} was not found"
+            return Sought(
+                problem=f"its canary {case.name} was not found"
                 if case.expected
                 else f"it found something in {case.name}, where nothing is"
             )
-    return ""
+        rows += len(found)
+    return Sought(rows)
 
 
 def canary_key(detection_id: str) -> str:

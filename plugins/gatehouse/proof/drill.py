@@ -13,7 +13,7 @@ from typing import Any, Literal
 import duckdb
 import sqlalchemy as sa
 
-from gatehouse.alerts import Cause, alert_gate, note, settle
+from gatehouse.alerts import alert_gate, note_silence, settle
 from gatehouse.errors import GatehouseError, telling
 from gatehouse.gate import run_gate
 from gatehouse.gate.results import GateReport, TableResult
@@ -301,17 +301,12 @@ def _tell(settings: Settings, report: DrillReport) -> None:
             alert_gate(settings)
         return
     log.error("The drill %s was not caught: %s", report.fault, report.message)
-    cause = Cause(
-        key=key,
-        kind="silence",
-        severity="critical",
+    note_silence(
+        settings,
+        key,
         subject=report.fault,
         title=f"The gate did not catch {report.fault} in a copy of {report.relation}",
-        seen_at=datetime.now(UTC),
-        details={
-            "error": report.message,
-            "look": f"gatehouse drill --fault {report.fault} --seed {report.seed}",
-        },
+        look=f"gatehouse drill --fault {report.fault} --seed {report.seed}",
+        error=report.message,
     )
-    note(settings, cause)
     alert_gate(settings)

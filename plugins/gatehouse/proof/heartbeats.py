@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
-from gatehouse.alerts import Cause, alert_gate, note, settle
+from gatehouse.alerts import alert_gate, note_silence, settle
 from gatehouse.alerts.routing import routing_or_log
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -70,17 +70,12 @@ def _judge(settings: Settings, before: Heartbeat | None, now: datetime) -> bool 
         return False
     if before is None or now - before.beat_at > limit:
         return None
-    note(
+    note_silence(
         settings,
-        Cause(
-            key=WATCH_KEY,
-            kind="silence",
-            severity="critical",
-            subject=WATCH,
-            title=f"The watch over alerts has not run since {since:%Y-%m-%d %H:%M} UTC",
-            seen_at=now,
-            details={"look": "gatehouse ui"},
-        ),
+        WATCH_KEY,
+        subject=WATCH,
+        title=f"The watch over alerts has not run since {since:%Y-%m-%d %H:%M} UTC",
+        look="gatehouse ui",
         now=now,
     )
     # Nobody else sends it.
