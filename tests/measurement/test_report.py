@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
-from gatehouse.measurement.report import Part, _as_script, _render
+import duckdb
+
+from gatehouse.measurement.report import Part, _as_script, _campaigns, _render
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -35,3 +38,28 @@ def test_the_file_needs_no_network() -> None:
     assert not re.findall(r"<[^>]+(?:src|href)=", _without_scripts(page))
     assert not re.findall(r"<script[^>]+src", page)
     assert "window.vegaEmbed" in page
+
+
+def test_who_was_found_in_one_phase_was_not_therefore_found_in_the_next(tmp_path: Path) -> None:
+    """Two members of both phases; one was found by what was done in the first."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table phases as select 'spam_ring' as kind, 'member' as role, phase, actor_id, "
+            "timestamp '2026-01-01' + to_days(7 * n) as phase_start_at, "
+            "timestamp '2026-01-08' + to_days(7 * n) as phase_end_at "
+            "from (values ('first', 0), ('adapted', 1)) as p(phase, n), "
+            "(values ('a'), ('b')) as m(actor_id)"
+        )
+        connection.execute(f"copy phases to '{tmp_path / 'campaign_actors.parquet'}'")
+        connection.execute(
+            "create table fct_findings as select 'f' as finding_id, 'a' as actor_id, "
+            "'live' as mode_code, timestamp '2026-01-03' as first_event_at, "
+            "timestamp '2026-01-04' as last_event_at"
+        )
+        (chart,) = _campaigns(connection, tmp_path).charts
+    rows = chart["data"]["values"]
+    assert {(row["phase"], row["became"]): row["actors"] for row in rows} == {
+        ("first", "found"): 1,
+        ("first", "missed"): 1,
+        ("adapted", "missed"): 2,
+    }

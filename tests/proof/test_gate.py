@@ -70,6 +70,12 @@ _SABOTAGE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "an empty table passes": lambda patch: patch.setattr(
         "gatehouse.gate.rows._judge", lambda *_: "passed"
     ),
+    "nobody looks at the canaries": lambda patch: patch.setattr(
+        proof_gate.Canaries, "check", lambda *_: None
+    ),
+    "the canaries raise": lambda patch: patch.setattr(
+        proof_gate.Canaries, "check", lambda *_: 1 / 0
+    ),
     "no canary can be planted": lambda patch: patch.setattr(gate_run, "Canaries", lambda *_: 1 / 0),
 }
 

@@ -13,7 +13,7 @@ import pytest
 from gatehouse.errors import GatehouseError
 from gatehouse.ingest import run_ingest
 from gatehouse.settings import Settings
-from gatehouse.simulate import SimulationReport, activity
+from gatehouse.simulate import SimulationReport, activity, run_simulation
 from tests.conftest import PROJECT
 from tests.simulate.conftest import Query, files_of, simulate
 
@@ -222,3 +222,26 @@ def test_bad_arguments_are_refused(tmp_path: Path, arguments: dict[str, object])
 def test_start_date_moves_everything(tmp_path: Path) -> None:
     report = simulate(tmp_path, days=1, start_date=date(2027, 5, 1))
     assert [path.name for path in (report.landing / "events").iterdir()] == ["dt=2027-05-01"]
+
+
+def test_a_home_keeps_the_truth_of_one_world(settings: Settings, tmp_path: Path) -> None:
+    run_simulation(settings, actors=60, days=2, seed=4)
+    run_simulation(settings, actors=60, days=3, seed=4)
+    truth = (settings.home / "truth" / "actors.parquet").read_bytes()
+    for other in ({"seed": 5}, {"folder": tmp_path / "elsewhere"}, {"campaigns": ()}):
+        with pytest.raises(GatehouseError, match="truth of another world") as caught:
+            run_simulation(settings, **{"actors": 60, "days": 2, "seed": 4, **other})
+        assert "GATEHOUSE_HOME" in str(caught.value.next_step)
+    assert (settings.home / "truth" / "actors.parquet").read_bytes() == truth
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    with pytest.raises(GatehouseError, match="Nothing can be written to"):
+        run_simulation(settings, actors=60, days=1, folder=tmp_path / "file")
+
+
+def test_kinds_that_begin_too_late_are_named(settings: Settings) -> None:
+    report = run_simulation(settings, actors=60, days=2, campaigns=("phishing",))
+    assert (report.campaigns, report.unplanted) == ((), ("phishing",))

@@ -60,6 +60,8 @@ def detect(
         rows = [vars(result) for result in report.results]
         empty = "This project has no detection. Next: docs/guides/write-a-detection.md"
         print_rows("Detections", _RESULT_COLUMNS, rows, empty=empty)
+        if report.new:
+            typer.echo("next:  gatehouse findings; they are signals from the next build on")
     failed = [result for result in report.results if result.status == "failed"]
     if failed:
         raise GatehouseError(

@@ -76,10 +76,12 @@ def gate(
         ]
         columns = ["table", "result", "rows", "seconds", "why"]
         print_rows(f"Snapshot {report.snapshot_id}", columns, rows, empty="No core table.")
+        empty = sum(each.result == "no_data" for each in report.tables if each.is_certified)
         typer.echo(
-            f"{len(report.certified)} certified, {len(report.held)} held "
-            f"in {report.seconds['total']:.1f} s."
+            f"{len(report.certified)} certified{f' ({empty} empty)' if empty else ''}, "
+            f"{len(report.held)} held in {report.seconds['total']:.1f} s."
         )
+        typer.echo("next:  gatehouse detect")
     report.raise_for_failure()
 
 

@@ -160,5 +160,6 @@ def _nothing(expired: list[str]) -> GatehouseError:
             next_step="run the gate again: gatehouse gate",
         )
     return GatehouseError(
-        "No table is certified yet.", next_step="gatehouse build, then gatehouse gate"
+        "No table is certified yet.",
+        next_step="gatehouse ingest, then gatehouse build, then gatehouse gate",
     )

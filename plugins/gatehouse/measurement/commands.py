@@ -38,8 +38,8 @@ def fit_command(
     """Fit the weights of user_risk on reviewers' labels, by their inclusion probabilities.
 
     Shows them beside the present ones, with figures on actors that the fit did not see. With
-    --write they become the next version of seeds/risk_weights.csv, with docs/reference/
-    risk-model.md: review both in git, then gatehouse build --full-refresh.
+    --write they become the next version of seeds/risk_weights.csv, described in
+    docs/reference/risk-model.md: review both in git, then gatehouse build --full-refresh.
     """
     from gatehouse.measurement.risk_card import fit_risk, write_fit
     from gatehouse.settings import Settings

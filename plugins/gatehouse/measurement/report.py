@@ -129,13 +129,15 @@ def _signals(connection: duckdb.DuckDBPyConnection) -> Part:
     days = _rows(
         connection,
         "select cast(occurred_date as varchar) as day, signal_kind_code as kind, "
-        "count(*) as signals, count(distinct actor_id) as actors "
-        "from abuse_signals group by all order by all",
+        "count(*) as signals, count(distinct actor_id) as actors from abuse_signals "
+        # A sign-up years ago is a signal of then, and would squeeze everything since.
+        "where occurred_date >= (select min(activity_date) from fct_actor_daily) "
+        "group by all order by all",
     )
     return Part(
         "Signals",
-        "What was noticed each day, by kind. A kind that stops is a feed that broke as often as "
-        "abuse that ended.",
+        "What was noticed each day, by kind, since the first day with activity. A kind that stops "
+        "is a feed that broke as often as abuse that ended.",
         [charts.by_day(days, "kind", "signals", "Signals by kind")],
     )
 
@@ -158,19 +160,25 @@ def _findings(connection: duckdb.DuckDBPyConnection) -> Part:
 def _campaigns(connection: duckdb.DuckDBPyConnection, truth: Path) -> Part:
     found = _rows(
         connection,
-        "with truth as (select distinct kind, phase, actor_id from read_parquet($1) "
+        "with truth as (select kind, phase, actor_id, min(phase_start_at) as start_at, "
+        "max(phase_end_at) as end_at from read_parquet($1) "
         "where role = 'member' or (role = 'victim' and kind in "
-        "('credential_stuffing', 'leaked_key'))), "
-        "flagged as (select distinct actor_id from fct_findings where mode_code = 'live') "
-        "select kind, phase, case when flagged.actor_id is null then 'missed' else 'found' end "
-        "as became, count(*) as actors from truth left join flagged "
-        "on truth.actor_id = flagged.actor_id group by all order by all",
+        "('credential_stuffing', 'leaked_key')) group by all), "
+        # Found in a phase is who was found by what was done in it.
+        "became as (select kind, phase, truth.actor_id, bool_or(findings.finding_id is not null) "
+        "as is_found from truth left join fct_findings as findings "
+        "on truth.actor_id = findings.actor_id and findings.mode_code = 'live' "
+        "and findings.last_event_at >= start_at and findings.first_event_at < end_at "
+        "group by all) "
+        "select kind, phase, case when is_found then 'found' else 'missed' end as became, "
+        "count(*) as actors from became group by all order by all",
         str(truth / "campaign_actors.parquet"),
     )
     return Part(
         "Campaigns, found and missed",
-        "Ground truth of the simulated world, beside what live detections found. Some kinds have "
-        "no detection on purpose; adapted phases are harder.",
+        "Ground truth of the simulated world, beside whom live detections found by events of that "
+        "phase, under whatever policy. Some kinds have no detection on purpose; adapted phases are "
+        "harder.",
         [charts.campaigns(found)],
     )
 

@@ -25,10 +25,11 @@ def simulate(
     days: Annotated[int, typer.Option(help="Simulated days.")] = 14,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 1,
     start: Annotated[
-        datetime, typer.Option(help="First simulated day.", formats=["%Y-%m-%d"])
+        datetime,
+        typer.Option(help="First simulated day.", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD"),
     ] = datetime(2026, 3, 2),  # noqa: DTZ001 - a day, not an instant
     events: Annotated[
-        int | None, typer.Option(help="About how many events in all. Default: as it comes.")
+        int | None, typer.Option(help="About how many events of all but campaigns.")
     ] = None,
     products: Annotated[
         str, typer.Option(help="Product surfaces, joined by commas.")
@@ -75,11 +76,14 @@ def _print(report: SimulationReport, *, as_json: bool) -> None:
         print_json(asdict(report))
         return
     rows = [{"contract": name, "rows": count} for name, count in report.rows.items()]
-    print_rows(f"Written to {report.landing}", ["contract", "rows"], rows, empty="Nothing.")
+    print_rows("Written", ["contract", "rows"], rows, empty="Nothing.")
     typer.echo(
         f"{report.files:,} files, {report.size_bytes / 1e6:,.1f} MB in {report.seconds:.1f} s; "
         f"{report.late_rows:,} rows late, {report.repeated_files} files and "
         f"{report.repeated_rows} rows twice, {report.broken_rows} rows broken on purpose."
     )
-    typer.echo(f"Planted: {', '.join(report.campaigns) or 'no campaign'}. Truth: {report.truth}")
+    typer.echo(f"Planted: {', '.join(report.campaigns) or 'no campaign'}.")
+    if report.unplanted:
+        typer.echo(f"Not planted in so few days: {', '.join(report.unplanted)}; take more --days.")
+    typer.echo(f"Landing: {report.landing}\nTruth:   {report.truth}")
     typer.echo("next:  gatehouse ingest")

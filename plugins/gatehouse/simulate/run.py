@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from gatehouse.errors import GatehouseError
 from gatehouse.settings import Settings
@@ -40,6 +42,7 @@ class SimulationReport:
         files: files written.
         size_bytes: bytes written.
         campaigns: ids of the planted campaigns.
+        unplanted: kinds that were asked for and begin after the last day.
         late_rows: rows that came in a later day's file.
         repeated_files: files delivered twice, the second time not counted in ``rows``.
         repeated_rows: rows that came twice, in two different files.
@@ -57,6 +60,7 @@ class SimulationReport:
     files: int
     size_bytes: int
     campaigns: tuple[str, ...]
+    unplanted: tuple[str, ...]
     late_rows: int
     repeated_files: int
     repeated_rows: int
@@ -94,7 +98,8 @@ def run_simulation(
         progress: told once a day what was written.
 
     Raises:
-        GatehouseError: an argument is out of range.
+        GatehouseError: an argument is out of range; the folder cannot be written to; or the home
+            holds the ground truth of another world.
     """
     _check(actors, days, seed, events)
     _check_names("product", products, PRODUCTS, required=True)
@@ -103,12 +108,25 @@ def run_simulation(
     world = _make_world(seed, start_date, actors, products)
     scale = 1.0 if events is None else events / _expected_events(world, days)
     landing = folder or settings.landing
+    _own(
+        settings,
+        landing,
+        {
+            "seed": seed,
+            "start": start_date.isoformat(),
+            "actors": actors,
+            "events": events,
+            "products": sorted(products),
+            "campaigns": sorted(campaigns),
+        },
+    )
     with Simulation(settings, landing, world, days, campaigns) as simulation:
         for day in range(days):
             simulation.simulate(day, scale)
             if progress is not None:
                 progress(f"day {day + 1} of {days}: {simulation.row_count():,} rows")
     delivered = simulation.deliveries
+    planted = {campaign.kind for campaign in simulation.campaigns}
     return SimulationReport(
         landing=landing,
         truth=settings.home / "truth",
@@ -120,6 +138,7 @@ def run_simulation(
         files=simulation.landing.files,
         size_bytes=simulation.landing.size_bytes,
         campaigns=tuple(campaign.campaign_id for campaign in simulation.campaigns),
+        unplanted=tuple(kind for kind in campaigns if kind not in planted),
         late_rows=delivered.late_rows,
         repeated_files=delivered.repeated_files,
         repeated_rows=delivered.repeated_rows,
@@ -153,8 +172,38 @@ def _check(actors: int, days: int, seed: int, events: int | None) -> None:
             f"A world of {actors} actors is too small to plant campaigns in.",
             next_step=f"--actors {_LEAST_ACTORS} or more.",
         )
-    if days < 1 or seed < 0 or (events is not None and events < 1):
-        raise GatehouseError("Days and events are 1 or more, a seed 0 or more.")
+    for name, value, least in (("days", days, 1), ("seed", seed, 0), ("events", events, 1)):
+        if value is not None and value < least:
+            raise GatehouseError(
+                f"{name} is {value}; it is {least} or more.", next_step=f"--{name} {least} or more."
+            )
+
+
+def _own(settings: Settings, landing: Path, world: dict[str, Any]) -> None:
+    """Claim the landing folder and the ground truth of the home for a world.
+
+    A longer run of the same world may go on; another one would be mixed into the files of the
+    first, and its truth would take the place of theirs.
+    """
+    marker = settings.home / "world.json"
+    wanted = {**world, "landing": str(landing.resolve())}
+    try:
+        known = json.loads(marker.read_text("utf-8")) if marker.exists() else wanted
+        if known != wanted:
+            other = ", ".join(name for name in wanted if known.get(name) != wanted[name])
+            raise GatehouseError(
+                f"This home has the ground truth of another world (other {other}).",
+                next_step="GATEHOUSE_HOME=another-folder gatehouse simulate …; or start anew: "
+                f"remove {known.get('landing')} and {marker}.",
+            )
+        landing.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(parents=True, exist_ok=True)
+        marker.write_text(json.dumps(wanted, indent=2) + "\n", "utf-8")
+    except (OSError, ValueError) as error:
+        raise GatehouseError(
+            f"Nothing can be written to {landing} or {settings.home} ({type(error).__name__}).",
+            next_step="give a folder of your own: gatehouse simulate --folder …",
+        ) from error
 
 
 def _check_names(
