@@ -52,7 +52,7 @@ def test_who_was_found_in_one_phase_was_not_therefore_found_in_the_next(tmp_path
         )
         connection.execute(f"copy phases to '{tmp_path / 'campaign_actors.parquet'}'")
         connection.execute(
-            "create table fct_findings as select 'f' as finding_id, 'a' as actor_id, "
+            "create table fct_findings as select 'a' as actor_id, "
             "'live' as mode_code, timestamp '2026-01-03' as first_event_at, "
             "timestamp '2026-01-04' as last_event_at"
         )

@@ -165,7 +165,7 @@ def _campaigns(connection: duckdb.DuckDBPyConnection, truth: Path) -> Part:
         "where role = 'member' or (role = 'victim' and kind in "
         "('credential_stuffing', 'leaked_key')) group by all), "
         # Found in a phase is who was found by what was done in it.
-        "became as (select kind, phase, truth.actor_id, bool_or(findings.finding_id is not null) "
+        "became as (select kind, phase, truth.actor_id, bool_or(findings.actor_id is not null) "
         "as is_found from truth left join fct_findings as findings "
         "on truth.actor_id = findings.actor_id and findings.mode_code = 'live' "
         "and findings.last_event_at >= start_at and findings.first_event_at < end_at "
