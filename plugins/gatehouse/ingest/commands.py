@@ -87,7 +87,8 @@ def ingest(
         f"{totals['rows_loaded']:,} rows in {report.seconds:.1f} s."
     )
     if totals["rows_quarantined"]:
-        typer.echo("Next: see why rows were quarantined: gatehouse quarantine list")
+        typer.echo("See why rows were quarantined: gatehouse quarantine list")
+    typer.echo("next:  gatehouse build")
 
 
 def sources(as_json: JsonOption = False) -> None:

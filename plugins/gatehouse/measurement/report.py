@@ -103,8 +103,9 @@ def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
 def _risk(connection: duckdb.DuckDBPyConnection) -> Part:
     spread = _rows(
         connection,
-        "select tier_code, floor(risk_probability * 20) / 20 as probability, "
-        "floor(risk_probability * 20) / 20 + 0.05 as probability_to, "
+        # The last bin has both its ends: there is nothing above 1.
+        "select tier_code, least(floor(risk_probability * 20), 19) / 20 as probability, "
+        "probability + 0.05 as probability_to, "
         "count(*) as actors from user_risk group by all order by all",
     )
     reasons = _rows(

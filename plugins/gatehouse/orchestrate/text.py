@@ -118,7 +118,7 @@ def _next(report: PipelineReport, login: str) -> list[str]:
     if report.summary.certified:
         lines.append(
             f'Query:  {gatehouse} sql "select actor_id, tier_code, top_reasons from user_risk '
-            'order by risk_probability desc limit 10"'
+            'order by risk_log_odds desc limit 10"'
         )
     lines.append(
         f"More:   {gatehouse} status (or tables, findings, quarantine list); docs/guides/query.md"

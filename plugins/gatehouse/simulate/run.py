@@ -101,7 +101,7 @@ def run_simulation(
         GatehouseError: an argument is out of range; the folder cannot be written to; or the home
             holds the ground truth of another world.
     """
-    _check(actors, days, seed, events)
+    _check(actors, days, seed, events, start_date)
     _check_names("product", products, PRODUCTS, required=True)
     _check_names("campaign", campaigns, KIND_NAMES, required=False)
     began = time.monotonic()
@@ -166,12 +166,14 @@ def _expected_events(world: World, days: int) -> float:
     return total
 
 
-def _check(actors: int, days: int, seed: int, events: int | None) -> None:
+def _check(actors: int, days: int, seed: int, events: int | None, start_date: date) -> None:
     if actors < _LEAST_ACTORS:
         raise GatehouseError(
             f"A world of {actors} actors is too small to plant campaigns in.",
             next_step=f"--actors {_LEAST_ACTORS} or more.",
         )
+    if start_date > date(9000, 1, 1):
+        raise GatehouseError(f"{start_date} is too late a start.", next_step="--start 2026-03-02")
     for name, value, least in (("days", days, 1), ("seed", seed, 0), ("events", events, 1)):
         if value is not None and value < least:
             raise GatehouseError(
