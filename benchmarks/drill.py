@@ -257,7 +257,7 @@ def _no_tests(*arguments: Any) -> DbtChecks:
     """A dbt that ends well and has run no test."""
     settings, snapshot, tables = arguments
     bare = [replace(table, tests=()) for table in tables]
-    return replace(run_dbt_tests(settings, snapshot, bare), is_alive=False)
+    return run_dbt_tests(settings, snapshot, bare)
 
 
 def _of_canaries(tables: dict[str, CoreTable]) -> Iterator[Case]:

@@ -12,6 +12,7 @@ import pytest
 
 from gatehouse.gate import monitors, results, run_gate
 from gatehouse.gate import run as gate_run
+from gatehouse.gate.dbt_checks import DbtChecks
 from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.results import GateReport, TableResult
@@ -64,6 +65,9 @@ _SABOTAGE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "great expectations says nothing": lambda patch: patch.setattr(GxRunner, "run", lambda *_: []),
     "dbt passes everything": lambda patch: patch.setattr(
         "gatehouse.gate.dbt_checks._OUTCOMES", {"pass": "passed", "fail": "passed"}
+    ),
+    "dbt says nothing": lambda patch: patch.setattr(
+        gate_run, "run_dbt_tests", lambda *given: DbtChecks({each.table: [] for each in given[2]})
     ),
     "the monitors read nothing": lambda patch: patch.setattr(monitors, "judge", lambda *_: []),
     "what fails does not decide": undecided,

@@ -151,6 +151,8 @@ class Canaries:
             return [], []
         if not self._dbt.is_alive:
             return ["dbt: the test that must fail did not"], []
+        if len(self._dbt.checks.get(table.table, [])) != len(table.tests):
+            return ["dbt: not every test has a result"], []
         broken = f"{table.table}__odd"
         found = {test.name: self._finds(table, broken, test.unique_id) for test in table.tests}
         silent = [name for name, finds in found.items() if not finds]
