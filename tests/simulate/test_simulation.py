@@ -233,6 +233,9 @@ def test_a_home_keeps_the_truth_of_one_world(settings: Settings, tmp_path: Path)
             run_simulation(settings, **{"actors": 60, "days": 2, "seed": 4, **other})
         assert "GATEHOUSE_HOME" in str(caught.value.next_step)
     assert (settings.home / "truth" / "actors.parquet").read_bytes() == truth
+    again = Settings(home=tmp_path / "again")
+    run_simulation(again, actors=60, days=3, seed=4)
+    assert files_of(again.home) == files_of(settings.home)
     assert not (tmp_path / "elsewhere").exists()
 
 

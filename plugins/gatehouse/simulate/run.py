@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gatehouse.errors import GatehouseError
+from gatehouse.files import write_whole
 from gatehouse.settings import Settings
 from gatehouse.simulate.activity import rhythm_factors
 from gatehouse.simulate.calendar import Calendar
@@ -188,7 +189,10 @@ def _own(settings: Settings, landing: Path, world: dict[str, Any]) -> None:
     first, and its truth would take the place of theirs.
     """
     marker = settings.home / "world.json"
-    wanted = {**world, "landing": str(landing.resolve())}
+    # Within the home by its place there: homes of one world are equal, and may be moved.
+    place, home = landing.resolve(), settings.home.resolve()
+    where = place.relative_to(home) if place.is_relative_to(home) else place
+    wanted = {**world, "landing": str(where)}
     try:
         known = json.loads(marker.read_text("utf-8")) if marker.exists() else wanted
         if known != wanted:
@@ -196,11 +200,10 @@ def _own(settings: Settings, landing: Path, world: dict[str, Any]) -> None:
             raise GatehouseError(
                 f"This home has the ground truth of another world (other {other}).",
                 next_step="GATEHOUSE_HOME=another-folder gatehouse simulate …; or start anew: "
-                f"remove {known.get('landing')} and {marker}.",
+                f"remove {home / str(known.get('landing'))} and {marker}.",
             )
         landing.mkdir(parents=True, exist_ok=True)
-        settings.home.mkdir(parents=True, exist_ok=True)
-        marker.write_text(json.dumps(wanted, indent=2) + "\n", "utf-8")
+        write_whole(marker, json.dumps(wanted, indent=2) + "\n")
     except (OSError, ValueError) as error:
         raise GatehouseError(
             f"Nothing can be written to {landing} or {settings.home} ({type(error).__name__}).",
