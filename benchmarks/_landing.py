@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import random
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from gatehouse.files import write_whole
 from gatehouse.settings import Settings
 from gatehouse.simulate import run_simulation
 
@@ -27,11 +27,7 @@ class Delivery:
 
     def put(self, landing: Path) -> None:
         """Deliver it."""
-        path = landing / self.target
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staged = path.with_name(f".{path.name}.part")
-        shutil.copyfile(self.source, staged)
-        staged.rename(path)
+        write_whole(landing / self.target, self.source.read_bytes())
 
 
 def make_landing(folder: Path, *, actors: int, days: int, seed: int) -> list[Delivery]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from gatehouse.alerts.causes import Check, Checked, Reader
 from gatehouse.build.dbt import code_version, load_manifest
+from gatehouse.files import write_whole
 from gatehouse.gate.lineage import core_tables
 from gatehouse.lake import CERTIFIED_SCHEMA
 from gatehouse.settings import Settings
@@ -87,11 +87,7 @@ def read_readers(settings: Settings) -> list[Reader] | None:
     try:
         cache = settings.home / "gate" / f"readers-{code_version(settings)}.json"
         if not cache.is_file():
-            found = _from_manifest(load_manifest(settings))
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            staged = cache.with_suffix(f".{os.getpid()}")
-            staged.write_text(json.dumps(found), "utf-8")
-            staged.rename(cache)
+            write_whole(cache, json.dumps(_from_manifest(load_manifest(settings))))
         rows = json.loads(cache.read_text("utf-8"))
     except Exception as error:  # an alert goes out without its detections rather than not at all
         log.warning("The detections are not known (%s)", type(error).__name__)

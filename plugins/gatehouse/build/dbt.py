@@ -13,6 +13,7 @@ from typing import Any
 
 from gatehouse.build.report import NodeResult
 from gatehouse.errors import GatehouseError
+from gatehouse.files import write_whole
 from gatehouse.lake import Lake
 from gatehouse.lake.extensions import extension_directory
 from gatehouse.settings import Settings
@@ -67,11 +68,8 @@ def load_manifest(settings: Settings) -> Any:
 
     cache = settings.home / "dbt" / "manifests" / f"{code_version(settings)}.msgpack"
     if not cache.is_file():
-        cache.parent.mkdir(parents=True, exist_ok=True)
         manifest = _invoke(settings, ["parse", "--no-partial-parse"], target="lake").manifest
-        staged = cache.with_suffix(f".{os.getpid()}")
-        staged.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
-        staged.rename(cache)
+        write_whole(cache, manifest.to_msgpack(extended_mashumaro_encoder))
     # dbt's own codec: the rows of a unit test may hold dates.
     return Manifest.from_msgpack(cache.read_bytes(), decoder=extended_mashumuro_decoder)
 

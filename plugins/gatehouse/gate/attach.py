@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from gatehouse.files import write_whole
 from gatehouse.gate.published import certified_versions
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
@@ -27,8 +27,4 @@ def attach_statements(settings: Settings) -> str:
 
 def write_attach_file(settings: Settings) -> Path:
     """Write ``certified.sql`` in the home; a reader sees the old file or the new one, whole."""
-    path = settings.home / "certified.sql"
-    staged = path.with_suffix(f".{os.getpid()}")
-    staged.write_text(attach_statements(settings), "utf-8")
-    staged.rename(path)
-    return path
+    return write_whole(settings.home / "certified.sql", attach_statements(settings))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from gatehouse.build.dbt import code_version, load_manifest
+from gatehouse.files import write_whole
 from gatehouse.gate.results import Severity
 from gatehouse.lake import CERTIFIED_SCHEMA
 from gatehouse.settings import Settings
@@ -59,10 +59,7 @@ def core_tables(settings: Settings) -> dict[str, CoreTable]:
     cache = settings.home / "gate" / f"core-{code_version(settings)}.json"
     if not cache.is_file():
         tables = read_manifest(load_manifest(settings))
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        staged = cache.with_suffix(f".{os.getpid()}")
-        staged.write_text(json.dumps([asdict(table) for table in tables]), "utf-8")
-        staged.rename(cache)
+        write_whole(cache, json.dumps([asdict(table) for table in tables]))
     found = json.loads(cache.read_text("utf-8"))
     return {each["table"]: _from_json(each) for each in found}
 

@@ -22,6 +22,7 @@ from types import FrameType
 
 from filelock import FileLock, Timeout
 
+from gatehouse.files import write_whole
 from gatehouse.orchestrate import component
 
 log = logging.getLogger(__name__)
@@ -81,9 +82,7 @@ def _write_state(home: Path) -> None:
         "fingerprint": os.environ.get("GATEHOUSE_AIRFLOW_FINGERPRINT", ""),
         "landing": os.environ.get("GATEHOUSE_LANDING", ""),
     }
-    staged = home / ".supervisor.json"
-    staged.write_text(json.dumps(state), "utf-8")
-    staged.rename(home / "supervisor.json")
+    write_whole(home / "supervisor.json", json.dumps(state))
 
 
 def _migrate() -> None:

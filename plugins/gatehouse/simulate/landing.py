@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gatehouse.files import write_whole
 from gatehouse.simulate.columns import with_small_dictionaries
 
 # Small tables come as the text that such systems export; large ones as Parquet.
@@ -64,11 +65,7 @@ class Landing:
         return self.folder / contract / f"dt={self._start + timedelta(days=day)}"
 
     def _place(self, path: Path, content: Any) -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A leading dot hides the half-written file from whoever lists the folder meanwhile.
-        staged = path.with_name(f".{path.name}.part")
-        staged.write_bytes(content)
-        staged.rename(path)
+        write_whole(path, content)
         self.files += 1
         self.size_bytes += len(content)
         return path
