@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from gatehouse.gate.lineage import CoreTable
-from gatehouse.gate.results import CheckResult
+from gatehouse.gate.results import CheckResult, Outcome
 from gatehouse.gate.subject import Subject
 from gatehouse.gate.suites import Suite
 from gatehouse.lake.sql import literal
@@ -53,17 +53,7 @@ def not_counted(table: CoreTable, suite: Suite, reason: str) -> list[CheckResult
     """The check of a table's feeds where it is not known which sources fill them."""
     if not table.sources:
         return []
-    return [
-        CheckResult(
-            tool="gate",
-            name=NAME.format("its feeds"),
-            severity="critical",
-            result="could_not_check",
-            reason=_REASON,
-            owner=suite.owner,
-            observed={"error": reason},
-        )
-    ]
+    return [_check(suite, "its feeds", "could_not_check", {"error": reason})]
 
 
 def arrivals(
@@ -86,32 +76,35 @@ def arrivals(
         return []
     # Not from the start of the build: one that was held is not mended by the next.
     since = since or datetime(1970, 1, 1, tzinfo=UTC)
-    found = []
+    found, end = [], subject.interval_end_at
     for feed, sources in sorted(feeds.items()):
-        end = subject.interval_end_at
         rows, quarantined = _counts(connection, sources, since, end)
         if rows < _LEAST_ROWS:  # a file every few minutes: none of them is much
             rows, quarantined = _counts(connection, sources, min(since, end - _AT_LEAST), end)
         if rows < _LEAST_ROWS:
             continue
         share = quarantined / rows
-        found.append(
-            CheckResult(
-                tool="gate",
-                name=NAME.format(feed),
-                severity="critical",
-                result="failed" if share > suite.most_quarantined else "passed",
-                reason=_REASON,
-                owner=suite.owner,
-                observed={
-                    "row_count": rows,
-                    "failing_rows": quarantined,
-                    "share": round(share, 4),
-                    "limit": suite.most_quarantined,
-                },
-            )
-        )
+        result: Outcome = "failed" if share > suite.most_quarantined else "passed"
+        observed = {
+            "row_count": rows,
+            "failing_rows": quarantined,
+            "share": round(share, 4),
+            "limit": suite.most_quarantined,
+        }
+        found.append(_check(suite, feed, result, observed))
     return found
+
+
+def _check(suite: Suite, feed: str, result: Outcome, observed: Mapping[str, object]) -> CheckResult:
+    return CheckResult(
+        tool="gate",
+        name=NAME.format(feed),
+        severity="critical",
+        result=result,
+        reason=_REASON,
+        owner=suite.owner,
+        observed=observed,
+    )
 
 
 def _counts(

@@ -192,9 +192,9 @@ class _Run:
             else:
                 canary = self.canaries.check(table, suite, result.row_count)
             result = proven(result, canary)
-        except Exception as error:  # what cannot say that it is alive is not
+        except Exception as error:  # a canary that cannot be planted proves nothing
             log.warning("%s: its canaries failed (%s)", table.table, type(error).__name__)
-            result = proven(result, unproven(suite, f"the canaries ({type(error).__name__})"))
+            result = proven(result, unproven(suite, telling(str(error))))
         self.seconds["canaries"] += time.monotonic() - started
         return result
 

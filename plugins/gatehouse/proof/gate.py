@@ -14,7 +14,6 @@ from typing import Self
 
 import duckdb
 
-from gatehouse.errors import telling
 from gatehouse.gate.dbt_checks import DbtChecks
 from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import CoreTable
@@ -78,19 +77,15 @@ class Canaries:
             ``passed``, or ``no_data`` of an empty table; ``could_not_check`` with the names of
             what did not catch its canary.
         """
-        try:
-            missed = self._rows(table, suite) + self._deciding()
-            unproven: list[str] = []
-            planted = 1
-            if row_count:
-                dead, unproven = self._expectations(suite)
-                tests_dead, tests_unproven = self._tests(table)
-                missed += [*dead, *tests_dead, *self._monitors(suite)]
-                unproven = [*unproven, *tests_unproven]
-                planted += len(suite.expectations) + len(table.tests) + len(suite.drift)
-        except Exception as error:  # a canary that cannot be planted proves nothing
-            log.warning("%s: its canaries failed (%s)", table.table, type(error).__name__)
-            return _result(suite, [telling(str(error))], 0)
+        missed = self._rows(table, suite) + self._deciding()
+        unproven: list[str] = []
+        planted = 1
+        if row_count:
+            dead, unproven = self._expectations(suite)
+            tests_dead, tests_unproven = self._tests(table)
+            missed += [*dead, *tests_dead, *self._monitors(suite)]
+            unproven = [*unproven, *tests_unproven]
+            planted += len(suite.expectations) + len(table.tests) + len(suite.drift)
         return _result(suite, missed, planted, unproven, is_empty=not row_count)
 
     def _expectations(self, suite: Suite) -> tuple[list[str], list[str]]:
