@@ -138,18 +138,18 @@ class AirflowClient:
 
     def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Send a request that may be carried out twice; again if no answer came in time."""
-        for attempt in range(1, TRIES + 1):
+        unanswered: httpx.TimeoutException | None = None
+        for _ in range(TRIES):
             try:
                 return self._http.request(method, path, **more)
             except httpx.TimeoutException as late:
-                if attempt == TRIES:
-                    raise GatehouseError(
-                        f"Airflow gave no answer to {method} {path} in {TRIES} tries of "
-                        f"{self._http.timeout.read:.0f} s.",
-                        next_step="see the log below GATEHOUSE_HOME/airflow; if the machine is "
-                        "busy with something else, try again when it is done.",
-                    ) from late
-        raise AssertionError("unreachable")
+                unanswered = late
+        raise GatehouseError(
+            f"Airflow gave no answer to {method} {path} in {TRIES} tries of "
+            f"{self._http.timeout.read:.0f} s.",
+            next_step="see the log below GATEHOUSE_HOME/airflow; if the machine is busy with "
+            "something else, try again when it is done.",
+        ) from unanswered
 
     def _check(self, reply: httpx.Response) -> None:
         if reply.is_error:
