@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -122,10 +122,15 @@ class House:
             ),
         )
 
-    def built(self, snapshot_id: int, build_id: str = "b1") -> str:
-        """Record that a build made the snapshot."""
-        started = NOW + timedelta(seconds=snapshot_id)
+    def built(
+        self, snapshot_id: int, build_id: str = "b1", arrived_to: datetime | None = None
+    ) -> str:
+        """Record that a build made the snapshot, of the day that ends with its arrivals."""
+        started = arrived_to or NOW + timedelta(seconds=snapshot_id)
         run = build_run(build_id, snapshot_id=snapshot_id, status="succeeded", started_at=started)
+        if arrived_to is not None:
+            run.interval_start_at = arrived_to - timedelta(days=1)
+            run.interval_end_at = arrived_to
         with open_store(self.settings).begin() as session:
             session.add(run)
         return build_id

@@ -6,11 +6,10 @@ from datetime import timedelta
 
 import pytest
 from tests.gate.conftest import House
-from tests.store.factories import NOW, build_run
+from tests.store.factories import NOW
 
 from gatehouse.gate import certified_versions, run_gate
 from gatehouse.gate.results import CheckResult, GateReport
-from gatehouse.store import open_store
 
 _CONTRACT = """
 apiVersion: v3.1.0
@@ -64,16 +63,7 @@ def _arrive(house: House, source: str, rows: int, quarantined: int, day: float) 
         f"insert into lake.raw.files values ('{source}', {rows}, {quarantined}, "
         f"'{end - timedelta(hours=1):%Y-%m-%d %H:%M:%S}')"
     )
-    build = build_run(
-        f"b{day}",
-        snapshot_id=snapshot,
-        status="succeeded",
-        started_at=end,
-        interval_start_at=end - timedelta(days=1),
-        interval_end_at=end,
-    )
-    with open_store(house.settings).begin() as session:
-        session.add(build)
+    house.built(snapshot, f"b{day}", arrived_to=end)
     return run_gate(house.settings)
 
 

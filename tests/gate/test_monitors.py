@@ -174,17 +174,7 @@ def test_a_day_that_was_not_over_is_judged_when_the_next_ones_have_come(watched:
         ((broken, 23), (watched.sql(_rows("core.fct_a", 31, 3)), 200))
     ):
         arrived_to = datetime(2024, 1, 31, tzinfo=UTC) + timedelta(hours=hours)
-        with open_store(watched.settings).begin() as session:
-            session.add(
-                build_run(
-                    f"b{number}",
-                    snapshot_id=snapshot,
-                    status="succeeded",
-                    started_at=arrived_to,
-                    interval_start_at=arrived_to - timedelta(days=1),
-                    interval_end_at=arrived_to,
-                )
-            )
+        watched.built(snapshot, f"b{number}", arrived_to=arrived_to)
         found = {each.table: each for each in run_gate(watched.settings).tables}["fct_a"]
         assert found.is_certified == (hours == 23)
 
