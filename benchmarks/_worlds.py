@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -22,6 +22,9 @@ import numpy as np
 from _harness import scratch, setting, stage_environment
 from gatehouse.gate.published import open_certified
 from gatehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from gatehouse.detection.report import DetectionReport
 
 T = TypeVar("T")
 # Weights are fitted on the first days, of other seeds; what is measured after them is later too.
@@ -127,17 +130,19 @@ def _make(folder: Path, seed: int, days: int) -> World:
     return World(seed, Settings(home=home))
 
 
-def _main() -> None:
-    """Make the world of the seed given; its home is that of the settings."""
+def take_through(settings: Settings, *, actors: int, days: int, seed: int) -> DetectionReport:
+    """Simulate a world in an empty home and take it through all stages, in this process.
+
+    Raises:
+        SystemExit: a table is held, or a detection failed: nothing can be measured on it.
+    """
     from gatehouse.build import run_build
     from gatehouse.detection import run_detections
     from gatehouse.gate import run_gate
     from gatehouse.ingest import run_ingest
     from gatehouse.simulate.run import run_simulation
 
-    settings, seed = Settings(), int(sys.argv[1])
-    run_simulation(settings, actors=ACTORS, days=DAYS, seed=seed)
-    found: dict[str, Any] = {}
+    run_simulation(settings, actors=actors, days=days, seed=seed)
     run_ingest(settings)
     run_build(settings).raise_for_failure()
     held = [*run_gate(settings).held]
@@ -148,8 +153,15 @@ def _main() -> None:
     held += run_gate(settings).held
     if held or failed:
         raise SystemExit(f"held: {held}, failed: {failed}")
+    return report
+
+
+def _main() -> None:
+    """Make the world of the seed given; its home is that of the settings."""
+    settings = Settings()
+    report = take_through(settings, actors=ACTORS, days=DAYS, seed=int(sys.argv[1]))
     shutil.rmtree(settings.landing)
-    found["detections"] = {each.detection_id: each.found for each in report.results}
+    found = {"detections": {each.detection_id: each.found for each in report.results}}
     (settings.home / "whole.json").write_text(json.dumps(found))
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -27,9 +28,9 @@ import sqlalchemy as sa
 import yaml
 
 from _harness import PROJECT, Measurement, scratch, setting
+from _worlds import take_through
 from gatehouse.alerts import alert_gate, run_cycle
 from gatehouse.alerts.channels import _SENDERS
-from gatehouse.build import run_build
 from gatehouse.detection import run_detections
 from gatehouse.detection.compiled import load_detections
 from gatehouse.errors import GatehouseError
@@ -37,16 +38,22 @@ from gatehouse.gate import run_gate
 from gatehouse.gate.dbt_checks import DbtChecks, run_dbt_tests
 from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import CoreTable, core_tables
-from gatehouse.ingest import run_ingest
 from gatehouse.proof.heartbeats import INGEST, WATCH, beat, watch_the_watch
 from gatehouse.proof.silence import watch
 from gatehouse.settings import Settings
-from gatehouse.simulate.run import run_simulation
 from gatehouse.store import open_store
-from gatehouse.store.models import AlertDelivery, Incident
+from gatehouse.store.models import (
+    AlertDelivery,
+    BuildNode,
+    BuildRun,
+    Certificate,
+    CertificateCheck,
+    DetectionRun,
+    Incident,
+    PublishedVersion,
+)
 
 Sabotage = Callable[[], AbstractContextManager[object]]
-_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -135,12 +142,8 @@ def _world(folder: Path, actors: int, days: int, seed: int) -> Settings:
         ignored = shutil.ignore_patterns("target", "logs")
         shutil.copytree(PROJECT / name, project / name, ignore=ignored)
     settings = Settings(project=project, home=folder / "home", landing=folder / "landing")
-    run_simulation(settings, actors=actors, days=days, seed=seed)
-    run_ingest(settings)
-    for _ in range(2):  # findings are signals too
-        run_build(settings).raise_for_failure()
-        run_gate(settings).raise_for_failure()
-        run_detections(settings)
+    take_through(settings, actors=actors, days=days, seed=seed)
+    run_detections(settings)  # on what the last gate certified
     beat(settings, INGEST)
     watch(settings)
     pristine = settings.home / "pristine.db"
@@ -202,7 +205,7 @@ def _cases(settings: Settings, tables: dict[str, CoreTable]) -> Iterator[Case]:
     yield from _of_canaries(tables)
     for detection in load_detections(settings):
         yield from _of_detection(detection.spec.id, has_canary=not detection.spec.without_canary)
-    yield from _of_channels(settings)
+    yield from _of_channels()
     yield from _of_schedules()
 
 
@@ -223,17 +226,18 @@ def _of_table(table: CoreTable) -> Iterator[Case]:
 
     for how, instead in (("raises", _raise), ("says nothing", list)):
         replaced = only(GxRunner.run, instead)
-        yield Case("gate: expectations", name, how, _patched(GxRunner, "run", replaced), run, name)
+        sabotage: Sabotage = partial(patch.object, GxRunner, "run", replaced)
+        yield Case("gate: expectations", name, how, sabotage, run, name)
     if table.tests:
         for how, ran in (("raises", _raise_known), ("says nothing", _no_tests)):
-            sabotage = _patched_by_name("gatehouse.gate.run.run_dbt_tests", ran)
+            sabotage = partial(patch, "gatehouse.gate.run.run_dbt_tests", ran)
             yield Case("gate: dbt tests", name, how, sabotage, run, name)
     for how, found in (("raises", _raise), ("says nothing", lambda *_: [])):
-        sabotage = _patched_by_name("gatehouse.gate.monitors.judge", found)
+        sabotage = partial(patch, "gatehouse.gate.monitors.judge", found)
         if _has_drift(name):
             yield Case("gate: monitors", name, how, sabotage, run, name)
     for how, rows in (("raises", _raise), ("passes all", lambda *_: "passed")):
-        sabotage = _patched_by_name("gatehouse.gate.rows._judge", rows)
+        sabotage = partial(patch, "gatehouse.gate.rows._judge", rows)
         yield Case("gate: rows", name, how, sabotage, run, name)
 
 
@@ -270,7 +274,7 @@ def _of_canaries(tables: dict[str, CoreTable]) -> Iterator[Case]:
         ("raise", "gatehouse.proof.gate.Canaries.check", _raise),
         ("are not broken", "gatehouse.proof.wreck.Copy.odd", lambda *_: None),
     ):
-        yield Case("canary of the gate", name, how, _patched_by_name(target, instead), run, name)
+        yield Case("canary of the gate", name, how, partial(patch, target, instead), run, name)
 
 
 # Detections ---------------------------------------------------------------------------------
@@ -283,27 +287,25 @@ def _of_detection(name: str, *, has_canary: bool) -> Iterator[Case]:
 
     def never(settings: Settings) -> object:
         with open_store(settings).begin() as session:
-            session.execute(
-                sa.text("delete from detection_runs where detection_id = :id"), {"id": name}
-            )
-        return watch(settings, now=datetime.now(UTC) + 13 * _HOUR)
+            session.execute(sa.delete(DetectionRun).where(DetectionRun.detection_id == name))
+        return _after(13, settings)
 
     yield Case("detection", name, "is never scheduled", ExitStack, never, name)
     if not has_canary:
         return
     empty = pa.table({"actor_id": pa.array([], pa.string())})
     for how, found in (("raises", _raise), ("finds nothing", lambda *_: empty)):
-        sabotage = _patched_by_name("gatehouse.proof.actors.find", found)
+        sabotage = partial(patch, "gatehouse.proof.actors.find", found)
         yield Case("detection", name, how, sabotage, run, name)
     for how, sought in (("raises", _raise), ("says nothing", lambda *_: None)):
-        sabotage = _patched_by_name("gatehouse.proof.actors.seek_canary", sought)
+        sabotage = partial(patch, "gatehouse.proof.actors.seek_canary", sought)
         yield Case("canary of a detection", name, how, sabotage, run, name)
 
 
 # Channels -----------------------------------------------------------------------------------
 
 
-def _of_channels(settings: Settings) -> Iterator[Case]:
+def _of_channels() -> Iterator[Case]:
     """Each kind of channel, refused by its server, without an answer, and raising."""
     port = _closed_port()
     addresses = {
@@ -316,19 +318,14 @@ def _of_channels(settings: Settings) -> Iterator[Case]:
 
         def run(settings: Settings, kind: str = kind) -> object:
             with _route_to(settings, kind):
-                return _tell_something(settings)
+                # A silence that is an incident: there is something to send.
+                return _after(14, settings)
 
-        refused = _in_environment(f"AIRFLOW_CONN_DRILL_{kind.upper()}", address)
+        refused = partial(patch.dict, "os.environ", {f"AIRFLOW_CONN_DRILL_{kind.upper()}": address})
         yield Case("channel", kind, "connection refused", refused, run, f"by the channel {kind}")
-        missing = _in_environment("GATEHOUSE_DRILL_NOTHING", "")
-        yield Case("channel", kind, "has no connection", missing, run, f"by the channel {kind}")
-        sender = _patched_in(_SENDERS, kind, _raise)
+        yield Case("channel", kind, "has no connection", ExitStack, run, f"by the channel {kind}")
+        sender = partial(patch.dict, _SENDERS, {kind: _raise})
         yield Case("channel", kind, "raises", sender, run, f"by the channel {kind}")
-
-
-def _tell_something(settings: Settings) -> object:
-    """A silence that is an incident: there is something to send, and one cycle sends it."""
-    return watch(settings, now=datetime.now(UTC) + 14 * _HOUR)
 
 
 @contextmanager
@@ -360,40 +357,40 @@ def _closed_port() -> int:
 
 def _of_schedules() -> Iterator[Case]:
     """Each DAG that does not come any more, at the first cycle after its time is up."""
-    now = datetime.now(UTC)
 
     def gate(settings: Settings) -> object:
-        run_build(settings, full_refresh=False)
-        with open_store(settings).begin() as session:
-            session.execute(sa.text("delete from certificate_checks"))
-            session.execute(sa.text("delete from published_versions"))
-            session.execute(sa.text("delete from certificates"))
-        return watch(settings, now=now + 8 * _HOUR)
+        _forget(settings, CertificateCheck, PublishedVersion, Certificate)
+        return _after(8, settings)
 
     def build(settings: Settings) -> object:
-        with open_store(settings).begin() as session:
-            session.execute(sa.text("delete from build_nodes"))
-            session.execute(sa.text("delete from build_runs"))
-        return watch(settings, now=now + 14 * _HOUR)
-
-    def late(settings: Settings) -> object:
-        return watch(settings, now=now + 14 * _HOUR)
-
-    def drills(settings: Settings) -> object:
-        return watch(settings, now=now + 52 * _HOUR)
+        _forget(settings, BuildNode, BuildRun)
+        return _after(14, settings)
 
     def unwatched(settings: Settings) -> object:
-        beat(settings, INGEST, now=now + 40 / 60 * _HOUR)
-        return watch_the_watch(settings, INGEST, now=now + 45 / 60 * _HOUR)
+        now = datetime.now(UTC)
+        beat(settings, INGEST, now=now + timedelta(minutes=40))
+        return watch_the_watch(settings, INGEST, now=now + timedelta(minutes=45))
 
     for name, run, told in (
         ("build_core", build, "No build has covered"),
         ("the gate", gate, "The gate has not run"),
-        ("ingest_landing", late, "Ingest has not run"),
-        ("drill_gates", drills, "No drill has run"),
+        ("ingest_landing", partial(_after, 14), "Ingest has not run"),
+        ("drill_gates", partial(_after, 52), "No drill has run"),
         (WATCH, unwatched, "The watch over alerts has not run"),
     ):
         yield Case("schedule", name, "never comes", ExitStack, run, told)
+
+
+def _after(hours: float, settings: Settings) -> object:
+    """One cycle of the watch, so many hours from now."""
+    return watch(settings, now=datetime.now(UTC) + timedelta(hours=hours))
+
+
+def _forget(settings: Settings, *kinds: type[Any]) -> None:
+    """As if what they record had never come."""
+    with open_store(settings).begin() as session:
+        for kind in kinds:
+            session.execute(sa.delete(kind))
 
 
 # Sabotage -----------------------------------------------------------------------------------
@@ -405,22 +402,6 @@ def _raise(*_: Any, **__: Any) -> Any:
 
 def _raise_known(*_: Any, **__: Any) -> Any:
     raise GatehouseError("sabotage")
-
-
-def _patched(target: Any, name: str, instead: Any) -> Sabotage:
-    return lambda: patch.object(target, name, instead)
-
-
-def _patched_by_name(target: str, instead: Any) -> Sabotage:
-    return lambda: patch(target, instead)
-
-
-def _patched_in(target: dict[str, Any], name: str, instead: Any) -> Sabotage:
-    return lambda: patch.dict(target, {name: instead})
-
-
-def _in_environment(name: str, value: str) -> Sabotage:
-    return lambda: patch.dict("os.environ", {name: value})
 
 
 if __name__ == "__main__":
