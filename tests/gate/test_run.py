@@ -10,6 +10,7 @@ from tests.gate.conftest import House
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, open_certified, run_gate
 from gatehouse.gate.results import GateReport, TableResult
+from gatehouse.gate.rows import count_rows
 from gatehouse.store import open_store
 from gatehouse.store.models import BuildNode, Certificate
 
@@ -129,6 +130,23 @@ def test_a_table_that_was_never_built_could_not_be_checked(house: House) -> None
     found = _by_name(run_gate(house.settings, snapshot_id=snapshot))
     assert found["dim_c"].result == "could_not_check"
     assert "never built" in found["dim_c"].message
+    assert found["fct_a"].is_certified
+
+
+def test_a_counter_that_breaks_is_told_of_its_table_and_silences_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = house.fill()
+
+    def broken(connection: object, table: str, *rest: object) -> object:
+        if table == "dim_c":
+            raise ValueError("k1 is no number")
+        return count_rows(connection, table, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("gatehouse.gate.run.count_rows", broken)
+    found = _by_name(run_gate(house.settings, snapshot_id=snapshot))
+    assert found["dim_c"].result == "could_not_check"
+    assert "k1" not in found["dim_c"].message
     assert found["fct_a"].is_certified
 
 
