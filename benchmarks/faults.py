@@ -7,6 +7,7 @@ SEEDS, ACTORS, CLEAN (days a seed), JOBS (seeds at once), FAULTS (only those who
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -154,11 +155,13 @@ def write_broken(arriving: Path, source: Path, target: Path, fault: Fault, numbe
     actors = [
         path for path in sorted(arriving.glob("actors/dt=*/part*")) if path.parts[-2] <= f"dt={day}"
     ]
+    labels = sorted(arriving.glob("review_labels/dt=*/*"))
     is_parquet = source.suffix == ".parquet"
     with duckdb.connect() as connection:
         _view(connection, "rows", [source], is_parquet)
         _view(connection, "before", before or [source], is_parquet)
         _view(connection, "actors", actors, True)
+        _view(connection, "labels", labels, labels[0].suffix == ".parquet")
         connection.execute(
             "create view known as select * from actors "
             "qualify row_number() over (partition by actor_id order by updated_at desc) = 1"
@@ -166,6 +169,9 @@ def write_broken(arriving: Path, source: Path, target: Path, fault: Fault, numbe
         form = "parquet" if is_parquet else "json, compression gzip"
         query = fault.sql.replace("{day}", str(day)).replace("{number}", str(number))
         connection.execute(f"copy ({query}) to '{target}' (format {form})")
+    if fault.encoding:
+        text = gzip.decompress(target.read_bytes()).decode()
+        target.write_bytes(gzip.compress(text.encode(fault.encoding)))
     if fault.is_cut:
         target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
 

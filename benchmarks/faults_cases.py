@@ -1,7 +1,7 @@
 """What can go wrong with a day, one `Fault` each: a feed's files, or tables that a build made.
 
-In the SQL of a feed, ``rows`` are those of a file of the day, ``before`` those of the day before
-and ``known`` the newest version of every actor so far.
+In the SQL of a feed, ``rows`` are those of a file of the day, ``before`` those of the day before,
+``known`` the newest version of every actor so far, and ``labels`` all that reviewers will ever say.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Fault:
         lake: statements on the lake between the build and the gate.
         days: how many days it goes on; ``{number}`` in the SQL counts them from 1.
         is_cut: the files end in the middle.
+        encoding: of a feed of text: what its files are written in instead of UTF-8.
         why_not: why it is not expected to be seen; empty if it is.
     """
 
@@ -33,6 +34,7 @@ class Fault:
     lake: tuple[str, ...] = ()
     days: int = 1
     is_cut: bool = False
+    encoding: str = ""
     why_not: str = ""
 
 
@@ -40,8 +42,8 @@ def _events(name: str, sql: str, **more: object) -> Fault:
     return Fault(name, ("fct_events",), "events", sql, **more)  # type: ignore[arg-type]
 
 
-def _scores(name: str, sql: str) -> Fault:
-    return Fault(name, ("abuse_signals",), "model_scores", sql)
+def _scores(name: str, sql: str, **more: object) -> Fault:
+    return Fault(name, ("abuse_signals",), "model_scores", sql, **more)  # type: ignore[arg-type]
 
 
 def _replaced(what: str) -> str:
@@ -189,6 +191,17 @@ FAULTS: tuple[Fault, ...] = (
     _scores("scores: turned over", _replaced("1 - score as score")),
     _scores("scores: in percent", _replaced("score * 100 as score")),
     _scores("scores: policies renamed", _replaced("'p_' || policy_code as policy_code")),
+    # What its labels will be, a classifier that was trained on them knows.
+    _scores(
+        "scores: labels leak into them",
+        "select rows.* exclude (noise) replace (case said.label_code "
+        "when 'violating' then 0.98 + noise when 'not_violating' then 0.705 + noise "
+        "else score end as score) "
+        "from (select *, hash(item_id) % 1000 / 100000.0 as noise from rows) as rows "
+        "left join (select item_id, policy_code, min(label_code) as label_code from labels "
+        "group by all) as said using (item_id, policy_code)",
+        days=3,
+    ),
     # What people say.
     Fault("content: no file", ("bridge_actor_attributes",), "content"),
     Fault(
@@ -198,6 +211,13 @@ FAULTS: tuple[Fault, ...] = (
         _replaced("'violating' as label_code"),
     ),
     Fault("labels: no file", ("fct_review_decisions",), "review_labels"),
+    Fault(
+        "labels: in another encoding",
+        ("fct_review_decisions",),
+        "review_labels",
+        "select * from rows",
+        encoding="utf-16",
+    ),
     # Models of ours.
     Fault(
         "fct_events: rows twice by a join",
