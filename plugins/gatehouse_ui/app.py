@@ -16,6 +16,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
 from gatehouse.errors import GatehouseError
+from gatehouse.gate.data_docs import read_page
 from gatehouse.settings import Settings
 from gatehouse_ui import pages
 from gatehouse_ui.form import FILTERS
@@ -38,6 +39,13 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
+}
+# Its styles are in the page, and it runs no script, whoever may have got one into it.
+_PAGE_OF_GX = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'self'; sandbox allow-same-origin"
+    )
 }
 
 _templates = Jinja2Templates(directory=_HERE / "templates")  # escapes every .html
@@ -83,6 +91,15 @@ def alerts(request: Request) -> Response:
 def ingest(request: Request) -> Response:
     """The newest files of the ingest ledger."""
     return _page(request, "ingest.html", pages.ingest(Settings()))
+
+
+@router.get("/docs/{name:path}", response_class=HTMLResponse)
+def data_docs(name: str) -> Response:
+    """A page of Great Expectations' Data Docs."""
+    body = read_page(Settings(), name)
+    if body is None:
+        raise HTTPException(404, "no such page; the next gate writes it")
+    return Response(body, media_type="text/html", headers={**_HEADERS, **_PAGE_OF_GX})
 
 
 @router.get("/static/{name}")

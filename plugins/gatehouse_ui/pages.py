@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gatehouse.orchestrate.summary import newest_certificates
+from gatehouse.gate.certificate import newest_certificates
+from gatehouse.gate.data_docs import page_of
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import (
@@ -112,6 +113,11 @@ def table(settings: Settings, name: str) -> Content:
             "title": name,
             "newest": _certificate(certificates[0], with_checks=True),
             "history": [_certificate(each) for each in certificates],
+            "documented": {
+                each.certificate_id
+                for each in certificates
+                if page_of(settings, name, each.certificate_id).exists()
+            },
             "published": published.certificate_id if published else None,
         }
 

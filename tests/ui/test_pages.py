@@ -10,6 +10,8 @@ from airflow.api_fastapi.core_api.security import get_user
 from fastapi.testclient import TestClient
 
 from gatehouse.alerts import run_cycle, settle
+from gatehouse.files import write_whole
+from gatehouse.gate.data_docs import data_docs_folder
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import (
@@ -116,7 +118,8 @@ def _certificate(
 
 def test_every_route_asks_for_the_user() -> None:
     anonymous = TestClient(app)
-    paths = ["/", "/run?run_id=x", "/build/x", "/table/x", "/alerts", "/ingest", "/static/live.js"]
+    paths = ["/", "/run?run_id=x", "/build/x", "/table/x", "/alerts", "/ingest"]
+    paths += ["/docs/index.html", "/static/live.js"]
     assert len(paths) == len(router.routes), "a new route: add it here"
     assert {path: anonymous.get(path).status_code for path in paths} == dict.fromkeys(paths, 401)
     assert {r.path for r in app.routes} == {r.path for r in router.routes}
@@ -205,6 +208,20 @@ def test_hostile_text_is_shown_and_never_run(settings: Settings, client: TestCli
         assert "<img src=x" not in reply.text, path
         assert "script-src 'self'" in reply.headers["Content-Security-Policy"], path
     assert "&lt;script&gt;alert(1)" in client.get("/table/fct_events").text
+
+
+def test_data_docs_are_served_and_run_no_script(settings: Settings, client: TestClient) -> None:
+    name = f"validations/fct_a/{'0' * 8}-0000-0000-0000-{'0' * 12}.html"
+    assert client.get(f"/docs/{name}").status_code == 404
+    write_whole(data_docs_folder(settings) / name, "<p>fine</p>")
+    found = client.get(f"/docs/{name}")
+    assert found.text == "<p>fine</p>"
+    policy = found.headers["content-security-policy"]
+    assert "sandbox" in policy
+    assert "allow-scripts" not in policy
+    (settings.home / "secret.html").write_text("secret", "utf-8")
+    for wrong in ("../secret.html", "%2e%2e/secret.html", "validations/fct_a/../../../secret.html"):
+        assert client.get(f"/docs/{wrong}").status_code == 404
 
 
 def test_only_the_pages_own_files_are_served(client: TestClient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from gatehouse.errors import GatehouseError
 from gatehouse.settings import Settings
@@ -46,3 +47,24 @@ def read_certificate(settings: Settings, table: str) -> dict[str, Any]:
             for check in found.checks
         ]
         return {**{name: getattr(found, name) for name in names}, "checks": checks}
+
+
+def newest_certificates(session: Session, most: int = 1) -> list[Certificate]:
+    """The newest certificates of each table, by table name, newest first.
+
+    Args:
+        session: of the store.
+        most: of each table.
+    """
+    rank = sa.func.row_number().over(
+        partition_by=Certificate.table_name,
+        order_by=(Certificate.checked_at.desc(), Certificate.snapshot_id.desc()),
+    )
+    ranked = sa.select(Certificate.certificate_id, rank.label("rank")).subquery()
+    query = (
+        sa.select(Certificate)
+        .join(ranked, ranked.c.certificate_id == Certificate.certificate_id)
+        .where(ranked.c.rank <= most)
+        .order_by(Certificate.table_name, ranked.c.rank)
+    )
+    return [*session.scalars(query)]

@@ -81,8 +81,20 @@ def gate(
             f"{len(report.certified)} certified{f' ({empty} empty)' if empty else ''}, "
             f"{len(report.held)} held in {report.seconds['total']:.1f} s."
         )
-        typer.echo("next:  gatehouse detect")
+        _document(settings)
+        if report.ok:
+            typer.echo("next:  gatehouse detect")
     report.raise_for_failure()
+
+
+def _document(settings: Settings) -> None:
+    """Write the Data Docs. Whether they can be written says nothing of the tables."""
+    from gatehouse.gate.data_docs import write_data_docs
+
+    try:
+        typer.echo(f"docs:  {write_data_docs(settings).index}")
+    except Exception as error:  # of GX, or a full disk
+        typer.echo(f"docs:  not written ({type(error).__name__})", err=True)
 
 
 def calibrate(

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gatehouse.alerts.people import count_open
+from gatehouse.gate.certificate import newest_certificates
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.publish import rolled_back
 from gatehouse.gate.published import Published, published_versions
@@ -28,7 +29,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
     now = datetime.now(UTC)
     shown = published_versions(settings)
     with open_store(settings, read_only=True).begin() as session:
-        newest = _newest_certificates(session)
+        newest = {each.table_name: each for each in newest_certificates(session)}
         names = sorted({*core_tables(settings), *newest, *shown})
         back = rolled_back(session)
         tables = [
@@ -45,22 +46,6 @@ def read_status(settings: Settings) -> dict[str, Any]:
         "detections_held": held,
         "incidents_open": incidents,
     }
-
-
-def _newest_certificates(session: Session) -> dict[str, Certificate]:
-    rank = (
-        sa.func.row_number()
-        .over(
-            partition_by=Certificate.table_name,
-            order_by=(Certificate.checked_at.desc(), Certificate.snapshot_id.desc()),
-        )
-        .label("rank")
-    )
-    ranked = sa.select(Certificate.certificate_id, rank).subquery()
-    query = sa.select(Certificate).join(
-        ranked, sa.and_(ranked.c.certificate_id == Certificate.certificate_id, ranked.c.rank == 1)
-    )
-    return {each.table_name: each for each in session.scalars(query)}
 
 
 def _table(

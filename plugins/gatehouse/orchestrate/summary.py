@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gatehouse.errors import GatehouseError
+from gatehouse.gate.certificate import newest_certificates
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -173,22 +174,6 @@ def _certified(session: Session) -> dict[str, int]:
         .order_by(PublishedVersion.table_name)
     )
     return {table: int(rows) for table, rows in session.execute(query)}
-
-
-def newest_certificates(session: Session) -> list[Certificate]:
-    """The newest certificate of each table, by table name."""
-    rank = sa.func.row_number().over(
-        partition_by=Certificate.table_name,
-        order_by=(Certificate.checked_at.desc(), Certificate.snapshot_id.desc()),
-    )
-    ranked = sa.select(Certificate.certificate_id, rank.label("rank")).subquery()
-    query = (
-        sa.select(Certificate)
-        .join(ranked, ranked.c.certificate_id == Certificate.certificate_id)
-        .where(ranked.c.rank == 1)
-        .order_by(Certificate.table_name)
-    )
-    return list(session.scalars(query))
 
 
 def _held(session: Session) -> dict[str, str]:

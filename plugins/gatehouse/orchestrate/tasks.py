@@ -152,6 +152,13 @@ def gate(built: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
     return summary
 
 
+def data_docs() -> dict[str, int]:
+    """Write the pages of the newest certificates; the *Data Docs* of the UI."""
+    from gatehouse.gate.data_docs import write_data_docs
+
+    return {"pages": len(write_data_docs(Settings()).pages)}
+
+
 def require_all_certified(gated: Mapping[str, Any]) -> None:
     """Show a held table as a red task, after everything that may go on has gone on.
 
