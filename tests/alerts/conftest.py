@@ -160,7 +160,12 @@ def know(settings: Settings) -> None:
         for name in TABLES
     ]
     readers = [
-        {"detection_id": "takeover", "owner": "account-team", "reads": ["fct_b"]},
+        {
+            "detection_id": "takeover",
+            "owner": "account-team",
+            "reads": ["fct_b"],
+            "by_product": True,
+        },
         {"detection_id": "farm", "owner": "fraud-team", "reads": ["dim_c"]},
     ]
     (folder / f"core-{version}.json").write_text(json.dumps(tables), "utf-8")

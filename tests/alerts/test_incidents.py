@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import yaml
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -11,6 +14,7 @@ from gatehouse.alerts import Cause, note, settle
 from gatehouse.store import open_store
 from gatehouse.store.models import AlertDelivery, Certificate, Incident, Waiver
 from tests.alerts.conftest import TABLES, Desk, failing, unable
+from tests.gate.conftest import suite
 
 
 def test_one_cause_is_one_incident_however_many_tables_wait(any_desk: Desk) -> None:
@@ -24,6 +28,30 @@ def test_one_cause_is_one_incident_however_many_tables_wait(any_desk: Desk) -> N
     assert found.details["detections"] == ["farm", "takeover"]
     assert found.details["owners"] == ["account-team", "data", "fraud-team"]
     assert any_desk.told() == [("log", "opened", "sent")]
+
+
+@pytest.mark.parametrize(
+    ("products", "going_on"), [(["api"], ["takeover"]), ([], [])], ids=["one", "all"]
+)
+def test_a_detection_that_goes_on_without_a_product_is_not_said_to_wait(
+    desk: Desk, products: list[str], going_on: list[str]
+) -> None:
+    folder = desk.settings.core_suites
+    folder.mkdir(parents=True)
+    known = {"by_product": "product_code"}
+    (folder / "fct_b.yml").write_text(yaml.safe_dump(suite("fct_b", **known)), "utf-8")
+    path = next((desk.settings.home / "gate").glob("core-*.json"))
+    tables = json.loads(path.read_text("utf-8"))
+    for each in tables:
+        each["columns"] = dict.fromkeys(("score", "day", "product_code"), "varchar")
+    path.write_text(json.dumps(tables), "utf-8")
+    check = failing()
+    check.observed = {"products": products}
+    desk.gated(1, "fct_b", "failed", check)
+    desk.cycle()
+    (found,) = desk.open()
+    assert found.details["going_on"] == going_on
+    assert found.details["detections"] == ([] if going_on else ["takeover"])
 
 
 def test_two_causes_are_two_incidents(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from gatehouse.ingest import ensure_tables
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import Certificate, PublishedVersion
+from gatehouse.store.models import Certificate, CertificateCheck, PublishedVersion
 
 NOW = datetime.now(UTC)
 
@@ -117,8 +117,22 @@ def certify(
     expires_at: datetime = NOW + timedelta(days=1),
     publish: bool = True,
     held_by: tuple[str, ...] = (),
+    failed_products: tuple[str, ...] | None = None,
 ) -> str:
-    """Write a certificate as the gate would, and publish it."""
+    """Write a certificate as the gate would, and publish it.
+
+    With ``failed_products``, one check of it failed, of these products; of all, if there are none.
+    """
+    failed = [
+        CertificateCheck(
+            position=0,
+            tool="gate",
+            name="rows missing by day",
+            severity="critical",
+            result="failed",
+            observed={"products": [*failed_products]} if failed_products else {},
+        )
+    ]
     certificate_id = f"{table}-{snapshot_id}-{result}"
     with open_store(settings).begin() as session:
         session.add(
@@ -134,6 +148,7 @@ def certify(
                 row_count=1,
                 checked_at=NOW,
                 expires_at=expires_at,
+                checks=[] if failed_products is None else failed,
             )
         )
         session.flush()

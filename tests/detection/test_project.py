@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 
+from gatehouse.detection.cases import Case, Given
 from gatehouse.detection.compiled import Detection, load_detections
+from gatehouse.proof.actors import find_case
 from gatehouse.settings import Settings
 from tests.conftest import PROJECT
 
 FOLDER = PROJECT / "dbt_project" / "models" / "detections"
+_OF_ONE_PRODUCT = ("product_code", "event_id")
 FILES = sorted(FOLDER.glob("*/*.sql"))
 
 
@@ -73,3 +78,41 @@ def test_policies_are_those_that_there_are(detections: dict[str, Detection]) -> 
 
 def test_the_hash_does_not_depend_on_the_window(detections: dict[str, Detection]) -> None:
     assert all("{window_start}" in each.sql for each in detections.values())
+
+
+def test_those_that_say_so_work_product_by_product(detections: dict[str, Detection]) -> None:
+    """Each case beside itself on another product finds the same again, and nothing else."""
+    checked = 0
+    for each in detections.values():
+        if not each.spec.by_product:
+            continue
+        for case in each.cases:
+            if not case.expected:
+                continue
+            alone = find_case(each, case)
+            both = find_case(each, _beside_itself(case))
+            checked += 1
+            for product in {row["product_code"] for row in alone}:
+                mine = [row for row in both if row["product_code"] == product]
+                assert mine == [row for row in alone if row["product_code"] == product]
+    assert checked >= 6
+
+
+def _beside_itself(case: Case) -> Case:
+    """The case, and every row of it again on a product that nobody else has, of the same actors."""
+
+    def doubled(given: Given) -> Given:
+        if "product_code" not in given.types:
+            return given
+        if isinstance(given.rows, str):
+            named = {*duckdb.sql(given.rows).columns} & {*_OF_ONE_PRODUCT}
+            again = ", ".join(f"'again-' || {name} as {name}" for name in sorted(named))
+            rows = f"from ({given.rows}) union all by name select * replace ({again}) "
+            return replace(given, rows=f"{rows} from ({given.rows})")
+        added = [
+            {k: f"again-{v}" if k in _OF_ONE_PRODUCT else v for k, v in row.items()}
+            for row in given.rows
+        ]
+        return replace(given, rows=(*given.rows, *added))
+
+    return replace(case, given=tuple(doubled(given) for given in case.given))

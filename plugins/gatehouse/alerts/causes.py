@@ -104,11 +104,16 @@ class Checked:
 
 @dataclass(frozen=True)
 class Reader:
-    """A detection, as far as it matters who waits."""
+    """A detection, as far as it matters who waits.
+
+    Attributes:
+        by_product: of the tables it reads, those without some products of which it goes on.
+    """
 
     detection_id: str
     owner: str
     reads: tuple[str, ...]
+    by_product: tuple[str, ...] = ()
 
 
 def causes_of(tables: Iterable[Checked], readers: Sequence[Reader] | None = ()) -> list[Cause]:
@@ -229,13 +234,30 @@ def _reach(
     names = {each.table for each in roots}
     held = [each for each in known if each.table in names or names & {*each.held_by}]
     tables = {each.table for each in held}
-    waiting = [each for each in readers or () if tables & {*each.reads}]
+    readers_of = [each for each in readers or () if tables & {*each.reads}]
+    is_of_products = all(_is_of_products(each) for each in held)
+    going_on = [
+        each
+        for each in readers_of
+        if is_of_products and tables & {*each.reads} <= {*each.by_product}
+    ]
+    waiting = [each for each in readers_of if each not in going_on]
     owners = {check.owner for each in held or roots for check in each.checks if check.owner}
     return {
         "tables": [each.table for each in held],
         "detections": None if readers is None else sorted(each.detection_id for each in waiting),
-        "owners": sorted(owners | {each.owner for each in waiting if each.owner}),
+        "going_on": sorted(each.detection_id for each in going_on),
+        "owners": sorted(owners | {each.owner for each in readers_of if each.owner}),
     }
+
+
+def _is_of_products(table: Checked) -> bool:
+    """Whether all that failed of it says of which products; see `gatehouse.gate.products`."""
+    failed = table.found("failed", "critical")
+    return not table.found("could_not_check", "critical") and all(
+        isinstance(each.observed.get("products"), list) and each.observed["products"]
+        for each in failed
+    )
 
 
 def _observed(checks: list[Check]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from gatehouse.alerts.causes import Check, Checked, Reader
 from gatehouse.build.dbt import code_version, load_manifest
 from gatehouse.files import write_whole
 from gatehouse.gate.lineage import core_tables
+from gatehouse.gate.products import product_columns
 from gatehouse.lake import CERTIFIED_SCHEMA
 from gatehouse.settings import Settings
 from gatehouse.store.models import Certificate
@@ -89,10 +90,19 @@ def read_readers(settings: Settings) -> list[Reader] | None:
         if not cache.is_file():
             write_whole(cache, json.dumps(_from_manifest(load_manifest(settings))))
         rows = json.loads(cache.read_text("utf-8"))
+        columns = product_columns(settings)
     except Exception as error:  # an alert goes out without its detections rather than not at all
         log.warning("The detections are not known (%s)", type(error).__name__)
         return None
-    return [Reader(row["detection_id"], row["owner"], tuple(row["reads"])) for row in rows]
+    return [
+        Reader(
+            row["detection_id"],
+            row["owner"],
+            tuple(row["reads"]),
+            tuple(columns.keys() & {*row["reads"]}) if row.get("by_product") else (),
+        )
+        for row in rows
+    ]
 
 
 def _from_manifest(manifest: Any) -> list[dict[str, Any]]:
@@ -106,6 +116,7 @@ def _from_manifest(manifest: Any) -> list[dict[str, Any]]:
             {
                 "detection_id": node.name,
                 "owner": str(meta.get("owner", "")),
+                "by_product": bool(meta.get("by_product")),
                 "reads": sorted(
                     each.name
                     for each in parents

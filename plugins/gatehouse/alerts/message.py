@@ -112,6 +112,7 @@ def _facts(incident: Incident) -> list[tuple[str, str]]:
         ("Tables held", _names(details.get("tables"))),
         ("Detections held", _detections(details)),
         ("Products", _names(details.get("products"))),
+        ("Detections that go on with the other products", _names(details.get("going_on"))),
         ("Affected", _names(details.get("owners"))),
         ("Owner", incident.owner),
     ]

@@ -18,15 +18,20 @@ from gatehouse.detection.findings import Stamp, find, over_budget, record
 from gatehouse.detection.inputs import (
     Input,
     Window,
+    by_product,
     hold_reason,
     last_seen,
+    products_left_out,
     read_inputs,
+    rows_left_out,
+    stamp_of,
     touched_windows,
     widened,
 )
 from gatehouse.detection.replay import remember_code
 from gatehouse.detection.report import DetectionReport, DetectionResult
 from gatehouse.errors import GatehouseError, telling
+from gatehouse.gate.products import product_columns
 from gatehouse.gate.published import upstream_of
 from gatehouse.lake import Lake
 from gatehouse.proof.actors import canary_key, canary_problem
@@ -48,7 +53,9 @@ def run_detections(
     """Run detections on certified versions and record what is new.
 
     A detection that reads a table whose newest check did not pass is held: it does not run,
-    and the others do. One that does not find its own canary first has failed.
+    and the others do. Where only some products failed, one that works product by product goes on
+    with the others, and looks at what was left out once it is certified. One that does not find
+    its own canary first has failed.
 
     Args:
         settings: where everything is.
@@ -65,8 +72,10 @@ def run_detections(
     started = time.monotonic()
     detections = load_detections(settings, ids)
     store, upstream = open_store(settings), upstream_of(settings)
+    columns = product_columns(settings)
     with store() as session:
-        inputs = read_inputs(session, {t for each in detections for t in each.reads}, upstream)
+        tables = {table for each in detections for table in each.reads}
+        inputs = read_inputs(session, tables, upstream, columns)
     results = []
     for detection in detections:
         result = _run_one(settings, store, detection, inputs, window)
@@ -90,7 +99,7 @@ def _run_one(
     window: Window | None,
 ) -> DetectionResult:
     started_at = datetime.now(UTC)
-    mine = {table: inputs[table] for table in detection.reads}
+    mine = by_product(detection, {table: inputs[table] for table in detection.reads})
     spec = detection.spec
     result = DetectionResult(spec.id, spec.version, spec.mode, "succeeded")
     run_id = str(uuid.uuid4())
@@ -114,9 +123,9 @@ def _run_one(
     seconds = (datetime.now(UTC) - started_at).total_seconds()
     result = replace(result, seconds=round(seconds, 3))
     with store.begin() as session:
-        session.merge(
-            _row(run_id, detection, mine, result, started_at, is_increment=window is None)
-        )
+        # What was left out is still to be looked at: such a run moves no mark.
+        is_increment = window is None and not products_left_out(mine)
+        session.merge(_row(run_id, detection, mine, result, started_at, is_increment=is_increment))
     return result
 
 
@@ -152,7 +161,7 @@ def _look(
     """Run every window, then record: nothing is recorded of a detection that fails."""
     lake = Lake(settings)
     versions = {t: each.snapshot_id for t, each in inputs.items() if each.snapshot_id is not None}
-    connection = lake.reader(versions)
+    connection = lake.reader(versions, rows_left_out(inputs))
     try:
         windows = (
             [widened(window, detection)]
@@ -170,9 +179,11 @@ def _look(
     with lake.writer(f"the findings of {detection.spec.id}") as writer:
         for each, table in found:
             new += record(writer, table, Stamp(detection, run_id, inputs, each))
+    without = ", ".join(products_left_out(inputs))
     return replace(
         result,
         windows=tuple(windows),
+        message=f"without {without}, whose rows failed their gate" if without else "",
         found=sum(len(table) for _, table in found),
         new=new,
         over_budget=sum(over_budget(table, detection.spec.review_budget) for _, table in found),
@@ -234,7 +245,7 @@ def _row(
             }
             for table, each in inputs.items()
         },
-        parameters=detection.spec.parameters,
+        parameters=detection.spec.parameters | stamp_of(inputs),
         message=result.message,
         found_count=result.found,
         new_count=result.new,

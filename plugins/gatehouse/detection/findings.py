@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gatehouse.detection.compiled import WINDOW_END, WINDOW_START, Detection
-from gatehouse.detection.inputs import Input, Window
+from gatehouse.detection.inputs import Input, Window, stamp_of
 from gatehouse.detection.spec import FINDING_COLUMNS
 from gatehouse.errors import GatehouseError
 from gatehouse.lake.arrivals import next_arrival
@@ -158,7 +158,7 @@ def record(connection: duckdb.DuckDBPyConnection, found: pa.Table, stamp: Stamp)
                 "detection_run_id": stamp.detection_run_id,
                 "certificate_ids": _by_table(stamp.inputs, "certificate_id"),
                 "snapshot_ids": _by_table(stamp.inputs, "snapshot_id"),
-                "parameters": json.dumps(spec.parameters, sort_keys=True),
+                "parameters": json.dumps(spec.parameters | stamp_of(stamp.inputs), sort_keys=True),
                 "found_at": _text(next_arrival(connection)),
             },
         ).fetchone()

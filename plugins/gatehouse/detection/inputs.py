@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from gatehouse.detection.compiled import Detection
 from gatehouse.gate.needs import Upstream, Warnings, read_warnings
+from gatehouse.gate.products import failed_products, left_out
+from gatehouse.lake import LeftOut
 from gatehouse.lake.arrivals import BEGINNING
 from gatehouse.lake.sql import identifier
 from gatehouse.store.models import Certificate, DetectionRun, PublishedVersion
@@ -20,6 +23,7 @@ from gatehouse.store.models import Certificate, DetectionRun, PublishedVersion
 log = logging.getLogger(__name__)
 
 Window = tuple[datetime, datetime]
+_LEFT_OUT = "left_out"
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,10 @@ class Input:
         held: why a detection must not read it now; empty if it may.
         is_empty: the newest check found no rows: nothing was checked.
         warned: a warning of that version, or of what it is made from, that does not hold.
+        product_column: column of the product, where rows are made from rows of one product only.
+        rest: where the newest check failed for some products only: that version, as it may be
+            read without them.
+        left_out: products whose rows are not read.
     """
 
     table: str
@@ -43,10 +51,16 @@ class Input:
     held: str
     is_empty: bool
     warned: str = ""
+    product_column: str = ""
+    rest: Input | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def read_inputs(
-    session: Session, tables: set[str], upstream: Upstream | None = None
+    session: Session,
+    tables: set[str],
+    upstream: Upstream | None = None,
+    product_columns: Mapping[str, str] | None = None,
 ) -> dict[str, Input]:
     """The state of each table by its newest check and its published version.
 
@@ -54,18 +68,25 @@ def read_inputs(
         session: of the store.
         tables: core tables.
         upstream: core tables that each is made from: a warning of theirs is one of its own.
+        product_columns: see `gatehouse.gate.products.product_columns`; without it nothing is read
+            of a table that failed.
     """
     warnings = read_warnings(session, upstream or {}, datetime.now(UTC))
-    return {table: _input(session, table, warnings) for table in sorted(tables)}
+    columns = product_columns or {}
+    return {table: _input(session, table, warnings, columns) for table in sorted(tables)}
 
 
-def _input(session: Session, table: str, warnings: Warnings) -> Input:
-    newest = session.scalar(
+def _newest(session: Session, table: str) -> Certificate | None:
+    return session.scalar(
         sa.select(Certificate)
         .where(Certificate.table_name == table)
         .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
         .limit(1)
     )
+
+
+def _input(session: Session, table: str, warnings: Warnings, columns: Mapping[str, str]) -> Input:
+    newest = _newest(session, table)
     published = session.get(PublishedVersion, table)
     shown = session.get(Certificate, published.certificate_id) if published else None
     return Input(
@@ -76,6 +97,39 @@ def _input(session: Session, table: str, warnings: Warnings) -> Input:
         held=_held(table, newest, shown),
         is_empty=newest is not None and newest.result == "no_data",
         warned=warnings.of(table, published.snapshot_id) if published else "",
+        product_column=columns.get(table, ""),
+        rest=_rest(session, newest, warnings, columns) if newest else None,
+    )
+
+
+def _rest(
+    session: Session, newest: Certificate, warnings: Warnings, columns: Mapping[str, str]
+) -> Input | None:
+    """A version that failed for some products, as it may be read without them."""
+    if newest.result != "failed" or newest.expires_at <= datetime.now(UTC):
+        return None
+    roots = {name: _newest(session, name) for name in newest.held_by}
+    # Roots of another snapshot say nothing of what this version was made from.
+    if any(each is None or each.snapshot_id != newest.snapshot_id for each in roots.values()):
+        return None
+    failed = {
+        each.table_name: failed_products(each.checks)
+        for each in (newest, *roots.values())
+        if each is not None
+    }
+    products = left_out(newest.table_name, columns, failed, newest.held_by)
+    if products is None:
+        return None
+    return Input(
+        table=newest.table_name,
+        snapshot_id=newest.snapshot_id,
+        certificate_id=newest.certificate_id,
+        covered_to=newest.interval_end_at or BEGINNING,
+        held="",
+        is_empty=False,
+        warned=warnings.of(newest.table_name, newest.snapshot_id),
+        product_column=columns[newest.table_name],
+        left_out=tuple(sorted(products)),
     )
 
 
@@ -91,6 +145,54 @@ def _held(table: str, newest: Certificate | None, shown: Certificate | None) -> 
     if shown.expires_at <= datetime.now(UTC):
         return f"the certificate of {table} expired at {shown.expires_at:%Y-%m-%d %H:%M} UTC"
     return ""
+
+
+def by_product(detection: Detection, inputs: dict[str, Input]) -> dict[str, Input]:
+    """What a detection reads where tables failed for some products and it can do without those.
+
+    Those products are left out of all that it reads, also where nothing is wrong with them: what it
+    sees is as if there were no such product, not one half of it.
+
+    Returns:
+        The same inputs, if nothing has to be left out or it cannot be.
+    """
+    held = [each for each in inputs.values() if each.held]
+    if not detection.spec.by_product or not held or any(each.rest is None for each in held):
+        return inputs
+    read = {name: each.rest or each if each.held else each for name, each in inputs.items()}
+    products = tuple(sorted({name for each in read.values() for name in each.left_out}))
+    return {
+        name: replace(each, left_out=products) if each.product_column else each
+        for name, each in read.items()
+    }
+
+
+def products_left_out(inputs: Mapping[str, Input]) -> tuple[str, ...]:
+    """The products whose rows are not read."""
+    return tuple(sorted({name for each in inputs.values() for name in each.left_out}))
+
+
+def rows_left_out(inputs: Mapping[str, Input]) -> dict[str, LeftOut]:
+    """The same by table, for `gatehouse.lake.Lake.reader`."""
+    return {
+        name: LeftOut(each.product_column, each.left_out)
+        for name, each in inputs.items()
+        if each.left_out
+    }
+
+
+def stamp_of(inputs: Mapping[str, Input]) -> dict[str, object]:
+    """The same as a finding keeps it, for `rows_stamped`; empty where nothing is left out."""
+    rows = rows_left_out(inputs)
+    return {_LEFT_OUT: {name: asdict(each) for name, each in rows.items()}} if rows else {}
+
+
+def rows_stamped(parameters: Mapping[str, Any]) -> dict[str, LeftOut]:
+    """What `stamp_of` kept."""
+    return {
+        name: LeftOut(each["column"], tuple(each["values"]))
+        for name, each in parameters.get(_LEFT_OUT, {}).items()
+    }
 
 
 def hold_reason(detection: Detection, inputs: dict[str, Input]) -> str:

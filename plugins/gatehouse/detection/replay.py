@@ -9,6 +9,7 @@ from typing import Any
 
 from gatehouse.detection.compiled import Detection
 from gatehouse.detection.findings import run_sql
+from gatehouse.detection.inputs import rows_stamped
 from gatehouse.detection.spec import FINDING_COLUMNS
 from gatehouse.errors import GatehouseError
 from gatehouse.lake import Lake
@@ -16,7 +17,14 @@ from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import DetectionCode
 
-_STAMPS = ("detection_id", "code_hash", "window_start_at", "window_end_at", "snapshot_ids")
+_STAMPS = (
+    "detection_id",
+    "code_hash",
+    "window_start_at",
+    "window_end_at",
+    "snapshot_ids",
+    "parameters",
+)
 
 
 @dataclass(frozen=True)
@@ -124,8 +132,9 @@ def _run(
         stamps[name].replace(tzinfo=UTC) for name in ("window_start_at", "window_end_at")
     )
     present = {table: version for table, version in versions.items() if version is not None}
+    left_out = rows_stamped(json.loads(stamps["parameters"]))
     try:
-        connection = Lake(settings).reader(present)
+        connection = Lake(settings).reader(present, left_out)
     except (duckdb.Error, GatehouseError) as error:
         raise GatehouseError(
             f"A version this finding was made on can't be read any more ({error}).",

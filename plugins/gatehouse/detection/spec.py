@@ -52,6 +52,8 @@ class DetectionSpec(BaseModel):
         optional_inputs: core tables that may be empty without holding the detection.
         needs: checks that must have passed of what it reads: ``critical``, or ``warning`` for
             those too. What proposes something that cannot be taken back needs warnings.
+        by_product: whether what it finds on one product rests on rows of that product only. Where
+            a table failed for some products, it goes on with the others.
         owner: who answers for it.
         review_budget: findings a day that reviewers can take.
         proposed_action: what to do about a confirmed finding.
@@ -81,6 +83,7 @@ class DetectionSpec(BaseModel):
     dedup: str = Field(min_length=5)
     optional_inputs: tuple[str, ...] = ()
     needs: Literal["critical", "warning"] = "critical"
+    by_product: bool = False
     owner: str
     review_budget: int = Field(ge=1)
     proposed_action: Literal["none", "warn", "rate_limit", "restrict", "suspend", "terminate"]

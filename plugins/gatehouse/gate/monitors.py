@@ -170,7 +170,7 @@ def _check(
     if beyond:
         observed |= {
             "since": min(each.day for each in beyond).isoformat() if drift.day else None,
-            "products": sorted({each.surface for each in beyond if each.surface}),
+            "products": _products(beyond),
             "beyond": len(beyond),
         }
     return CheckResult(
@@ -184,6 +184,12 @@ def _check(
         owner=drift.owner,
         observed={key: value for key, value in observed.items() if value not in (None, "", [])},
     )
+
+
+def _products(beyond: list[Reading]) -> list[str]:
+    """The products that are beyond a limit; none where rows without a product are."""
+    products = {each.surface for each in beyond}
+    return [] if "" in products else sorted(products)
 
 
 def _severity(drift: Drift, name: str, beyond: list[Reading]) -> Severity:

@@ -185,6 +185,9 @@ class Suite(BaseModel):
     empty: Empty
     expectations: list[Expectation]
     drift: list[Drift] = Field(default_factory=list)
+    # Column of the product, where a row is made from rows of its own product only: then what is
+    # wrong with one product says nothing of the rows of the others.
+    by_product: str = ""
     # Share of the rows that arrive for it which may be quarantined.
     most_quarantined: float = Field(default=0.2, gt=0, le=1)
     # By relation; of ``expectations/limits.yml``, not of the suite's own file.
@@ -260,6 +263,11 @@ def _check(suite: Suite, path: Path, table: str, columns: Mapping[str, str]) -> 
         for column in drift.columns
         if not drift.of and column not in columns
     ]
+    if suite.by_product and suite.by_product not in columns:
+        problems.append(
+            f"by_product names the column {suite.by_product!r}, which the model's contract does "
+            "not have"
+        )
     titles = [expectation.title for expectation in suite.expectations]
     problems += [
         f"{title} stands twice; give one a name" for title in titles if titles.count(title) > 1

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from gatehouse.lazy import lazy
 
 if TYPE_CHECKING:
-    from gatehouse.lake.lake import CERTIFIED_SCHEMA, LAKE, SCHEMAS, Lake
+    from gatehouse.lake.lake import CERTIFIED_SCHEMA, LAKE, SCHEMAS, Lake, LeftOut
 
-__all__ = ["CERTIFIED_SCHEMA", "LAKE", "SCHEMAS", "Lake"]
+__all__ = ["CERTIFIED_SCHEMA", "LAKE", "SCHEMAS", "Lake", "LeftOut"]
 
 __getattr__ = lazy(
     __name__,
@@ -15,6 +15,7 @@ __getattr__ = lazy(
         "CERTIFIED_SCHEMA": "gatehouse.lake.lake",
         "LAKE": "gatehouse.lake.lake",
         "Lake": "gatehouse.lake.lake",
+        "LeftOut": "gatehouse.lake.lake",
         "SCHEMAS": "gatehouse.lake.lake",
     },
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +21,14 @@ LAKE = "lake"
 CERTIFIED_SCHEMA = "core"
 # `raw` is the restricted schema: content and direct identifiers live there and nowhere else.
 SCHEMAS = ("raw", "staging", "intermediate", "core", "detections", "measurement")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Rows that a reader is not shown: those with one of the values in a column of text."""
+
+    column: str
+    values: tuple[str, ...]
 
 
 class Lake:
@@ -67,23 +76,30 @@ class Lake:
         self._attach(connection, LAKE, read_only=True)
         return connection
 
-    def reader(self, versions: Mapping[str, int]) -> duckdb.DuckDBPyConnection:
+    def reader(
+        self, versions: Mapping[str, int], left_out: Mapping[str, LeftOut] | None = None
+    ) -> duckdb.DuckDBPyConnection:
         """A read-only connection that shows only the given core tables, each at its version.
 
         Args:
             versions: snapshot id by table name, as certified.
+            left_out: rows that are not shown, by table name.
         """
         connection = self._open()
-        for statement in self.reader_statements(versions):
+        for statement in self.reader_statements(versions, left_out=left_out):
             self._execute(connection, statement)
         return connection
 
     def reader_statements(
-        self, versions: Mapping[str, int], expires_at: Mapping[str, datetime] | None = None
+        self,
+        versions: Mapping[str, int],
+        expires_at: Mapping[str, datetime] | None = None,
+        left_out: Mapping[str, LeftOut] | None = None,
     ) -> list[str]:
         """The SQL that makes any DuckDB session a certified reader (also given to BI tools).
 
-        With ``expires_at``, a view raises when it is read after its table's certificate.
+        With ``expires_at``, a view raises when it is read after its table's certificate; with
+        ``left_out``, it does not show those rows.
 
         Each version is attached by itself: views with ``at (version => n)`` cannot be rendered
         back to SQL by DuckDB 1.5, which breaks tools that list views.
@@ -99,7 +115,7 @@ class Lake:
         statements += [
             f"create view {LAKE}.{CERTIFIED_SCHEMA}.{identifier(table)} as select * "
             f"from {_pin_name(snapshot)}.{CERTIFIED_SCHEMA}.{identifier(table)}"
-            f"{_unless_expired(table, (expires_at or {}).get(table))}"
+            + _where(table, (expires_at or {}).get(table), (left_out or {}).get(table))
             for table, snapshot in sorted(versions.items())
         ]
         statements.append(f"use {LAKE}.{CERTIFIED_SCHEMA}")
@@ -253,11 +269,16 @@ def _pin_name(snapshot_id: int) -> str:
     return f"_at_{snapshot_id}"
 
 
-def _unless_expired(table: str, moment: datetime | None) -> str:
-    if moment is None:
-        return ""
-    message = literal(f"the certificate of {table} expired at {moment:%Y-%m-%d %H:%M} UTC")
-    return (
-        f" where case when now() < {literal(moment.isoformat())}::timestamptz "
-        f"then true else error({message}) end"
-    )
+def _where(table: str, expires_at: datetime | None, left_out: LeftOut | None) -> str:
+    conditions = []
+    if expires_at is not None:
+        message = literal(f"the certificate of {table} expired at {expires_at:%Y-%m-%d %H:%M} UTC")
+        conditions.append(
+            f"case when now() < {literal(expires_at.isoformat())}::timestamptz "
+            f"then true else error({message}) end"
+        )
+    if left_out is not None:
+        values = ", ".join(literal(value) for value in left_out.values)
+        column = identifier(left_out.column)
+        conditions.append(f"({column} is null or {column} not in ({values}))")
+    return f" where {' and '.join(conditions)}" if conditions else ""

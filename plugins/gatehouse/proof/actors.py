@@ -63,7 +63,7 @@ def seek_canary(detection: Detection) -> Sought:
     rows = 0
     for case in filter(None, (positive, negative)):
         try:
-            found = _find(detection, case)
+            found = find_case(detection, case)
         except (duckdb.Error, GatehouseError) as error:
             words = error.message if isinstance(error, GatehouseError) else telling(str(error))
             return Sought(problem=f"its canary {case.name} could not be looked for: {words}")
@@ -82,7 +82,8 @@ def canary_key(detection_id: str) -> str:
     return f"silence:canary:{detection_id}"
 
 
-def _find(detection: Detection, case: Case) -> list[dict[str, Any]]:
+def find_case(detection: Detection, case: Case) -> list[dict[str, Any]]:
+    """What a detection finds in one of its cases, run on a database in memory."""
     connection = duckdb.connect(config={"threads": "1", "memory_limit": "512MB"})
     try:
         connection.execute("set TimeZone = 'UTC'")

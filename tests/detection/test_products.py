@@ -1,0 +1,183 @@
+"""A failure that is one product's: the detections that can do without it go on with the others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gatehouse.detection import execute
+from gatehouse.detection.compiled import Detection
+from gatehouse.detection.inputs import read_inputs
+from gatehouse.detection.replay import replay
+from gatehouse.detection.report import DetectionResult
+from gatehouse.gate.products import failed_products, left_out
+from gatehouse.gate.results import CheckResult
+from gatehouse.ingest import ensure_tables
+from gatehouse.lake import Lake
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from tests.detection.factories import CASES, NOW, SQL, certify, detection
+
+_COLUMNS = {"fct_events": "product_code", "fct_actor_daily": "product_code"}
+_SQL = SQL.replace("'p' as product_code", "product_code").replace(
+    "group by actor_id, day", "group by actor_id, day, product_code"
+)
+_MONDAY = datetime(2026, 1, 5, 10, tzinfo=UTC)
+_LATER = NOW + timedelta(hours=1)
+
+
+def _subject(*, by_product: bool = True, reads: tuple[str, ...] = ("fct_events",)) -> Detection:
+    cases = tuple(
+        replace(
+            each,
+            given=tuple(
+                replace(
+                    given,
+                    types={**given.types, "product_code": "varchar"},
+                    rows=tuple({**row, "product_code": "p"} for row in given.rows),  # type: ignore[dict-item]
+                )
+                for given in each.given
+            ),
+        )
+        for each in CASES
+    )
+    return detection(_SQL, reads=reads, cases=cases, by_product=by_product)
+
+
+def _load(settings: Settings, *events: tuple[str, str], arrived_at: datetime) -> int:
+    """Two events on one Monday of each (actor, product); returns the snapshot."""
+    with Lake(settings).writer("a test") as connection:
+        ensure_tables(connection)
+        connection.execute(
+            "create table if not exists lake.core.fct_events (actor_id varchar, "
+            "product_code varchar, occurred_at timestamp, ingested_at timestamp)"
+        )
+        stamp = arrived_at.astimezone(UTC).replace(tzinfo=None)
+        for actor, product in events:
+            for hour in range(2):
+                connection.execute(
+                    "insert into lake.core.fct_events values (?, ?, ?, ?)",
+                    [actor, product, _MONDAY + timedelta(hours=hour), stamp],
+                )
+    return Lake(settings).current_snapshot()
+
+
+def _run(settings: Settings, subject: Detection | None = None) -> DetectionResult:
+    subject = subject or _subject()
+    store = open_store(settings)
+    with store() as session:
+        inputs = read_inputs(session, set(subject.reads), None, _COLUMNS)
+    return execute._run_one(settings, store, subject, inputs, None)
+
+
+def _found(settings: Settings) -> list[tuple[object, ...]]:
+    connection = Lake(settings).current()
+    return connection.execute(
+        "select actor_id, product_code from lake.raw.findings order by all"
+    ).fetchall()
+
+
+@pytest.fixture
+def broken_api(settings: Settings) -> int:
+    """Certified without anybody; then rows of two products came, of which one failed."""
+    certify(settings, _load(settings, arrived_at=NOW), covered_to=NOW)
+    snapshot = _load(settings, ("a", "api"), ("b", "chat"), arrived_at=_LATER)
+    certify(
+        settings,
+        snapshot,
+        result="failed",
+        publish=False,
+        covered_to=_LATER + timedelta(seconds=1),
+        failed_products=("api",),
+    )
+    return snapshot
+
+
+def test_the_other_products_go_on_and_the_broken_one_waits(
+    settings: Settings, broken_api: int
+) -> None:
+    result = _run(settings)
+    assert (result.status, result.new) == ("succeeded", 1)
+    assert "without api" in result.message
+    assert _found(settings) == [("b", "chat")]
+
+
+def test_what_was_left_out_is_looked_at_when_it_is_certified(
+    settings: Settings, broken_api: int
+) -> None:
+    _run(settings)
+    mended = _load(settings, ("c", "chat"), arrived_at=_LATER + timedelta(hours=1))
+    certify(settings, mended, covered_to=_LATER + timedelta(hours=2))
+    assert _run(settings).new == 2
+    assert _found(settings) == [("a", "api"), ("b", "chat"), ("c", "chat")]
+
+
+def test_a_finding_says_what_was_left_out_and_is_replayed_without_it(
+    settings: Settings, broken_api: int
+) -> None:
+    _run(settings)
+    connection = Lake(settings).current()
+    key, parameters, certificates = connection.execute(
+        "select finding_key, parameters, certificate_ids from lake.raw.findings"
+    ).fetchall()[0]
+    assert json.loads(parameters)["left_out"] == {
+        "fct_events": {"column": "product_code", "values": ["api"]}
+    }
+    assert json.loads(certificates)["fct_events"].endswith("failed")
+    assert replay(settings, key).same
+
+
+def test_one_that_looks_across_products_waits(settings: Settings, broken_api: int) -> None:
+    result = _run(settings, _subject(by_product=False))
+    assert result.status == "held"
+    assert _found(settings) == []
+
+
+@pytest.mark.parametrize("products", [(), None], ids=["all of them", "no check that says whose"])
+def test_a_failure_of_all_holds(settings: Settings, products: tuple[str, ...] | None) -> None:
+    certify(settings, _load(settings, arrived_at=NOW), covered_to=NOW)
+    snapshot = _load(settings, ("b", "chat"), arrived_at=_LATER)
+    certify(settings, snapshot, result="failed", publish=False, failed_products=products)
+    assert _run(settings).status == "held"
+
+
+def test_a_product_is_left_out_of_all_that_is_read(settings: Settings, broken_api: int) -> None:
+    """Half a product, its events without its days, would make everybody of it unusual."""
+    with Lake(settings).writer("a test") as connection:
+        connection.execute("create table lake.core.fct_actor_daily as from lake.core.fct_events")
+    snapshot = Lake(settings).current_snapshot()
+    later = _LATER + timedelta(seconds=1)
+    certify(settings, snapshot, table="fct_actor_daily", covered_to=later)
+    store, subject = open_store(settings), _subject(reads=("fct_events", "fct_actor_daily"))
+    with store() as session:
+        inputs = read_inputs(session, set(subject.reads), None, _COLUMNS)
+    read = execute.by_product(subject, inputs)
+    assert {name: each.left_out for name, each in read.items()} == {
+        "fct_actor_daily": ("api",),
+        "fct_events": ("api",),
+    }
+
+
+def _check(result: str = "failed", **observed: object) -> CheckResult:
+    return CheckResult("gate", "x", "critical", result, observed=observed)  # type: ignore[arg-type]
+
+
+def test_only_what_every_failed_check_names_is_one_products() -> None:
+    api, image = _check(products=["api"]), _check(products=["image"])
+    assert failed_products([api, image, _check("passed")]) == {"api", "image"}
+    assert failed_products([api, _check()]) is None
+    assert failed_products([api, _check("could_not_check", products=["api"])]) is None
+    assert failed_products([api, replace(_check(), waiver_id="w")]) == {"api"}
+    assert failed_products([api, replace(_check(), severity="warning")]) == {"api"}
+
+
+def test_a_table_that_mixes_products_is_held_with_what_it_is_made_from() -> None:
+    failed = {"fct_events": frozenset({"api"}), "fct_actor_daily": frozenset[str]()}
+    assert left_out("fct_actor_daily", _COLUMNS, failed, ["fct_events"]) == {"api"}
+    assert left_out("user_risk", _COLUMNS, {**failed, "user_risk": frozenset()}, []) is None
+    assert left_out("fct_actor_daily", _COLUMNS, failed, ["dim_actors"]) is None
+    # Nothing failed by name: nobody knows what to leave out.
+    assert left_out("fct_actor_daily", _COLUMNS, failed, []) is None
