@@ -112,7 +112,7 @@ def _run_one(
     if result.status == "nothing_new":
         return result
     seconds = (datetime.now(UTC) - started_at).total_seconds()
-    result = replace(result, seconds=round(seconds, 3))
+    result = replace(result, seconds=round(seconds, 3), run_id=run_id)
     with store.begin() as session:
         session.merge(
             _row(run_id, detection, mine, result, started_at, is_increment=window is None)
