@@ -19,8 +19,15 @@ import httpx
 import psutil
 import pytest
 
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import Certificate
+from tests.orchestrate.events import certificates, inputs, outputs
+
 PROJECT = Path(__file__).parents[2]
 LOOP = ["ingest_landing", "build_core", "detect_abuse"]
+# Tasks with which their runs end.
+LAST = ("ingest_landing.ingest", "build_core.all_certified", "detect_abuse.detect")
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -31,6 +38,8 @@ class Home:
 
     folder: Path
     port: int
+    # Of OpenLineage; without one, nothing is sent.
+    transport: str = ""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -40,6 +49,7 @@ class Home:
             "GATEHOUSE_HOME": str(self.folder),
             "GATEHOUSE_API_PORT": str(self.port),
             "GATEHOUSE_MEMORY_LIMIT": "2GB",
+            **({"AIRFLOW__OPENLINEAGE__TRANSPORT": self.transport} if self.transport else {}),
         }
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -77,7 +87,11 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    home = Home(tmp_path_factory.mktemp("gatehouse"), _free_port())
+    folder = tmp_path_factory.mktemp("gatehouse")
+    (folder / "lineage").mkdir()
+    # A file an event: tasks that end at once write at once.
+    transport = {"type": "file", "log_file_path": str(folder / "lineage" / "event")}
+    home = Home(folder, _free_port(), json.dumps(transport))
     home.json("simulate", "--actors", "300", "--days", "7")
     yield home
     home("stop")
@@ -201,6 +215,83 @@ def test_a_backfill_of_days_without_rows_is_made_and_succeeds(
             break
         time.sleep(1)
     assert states == ["success", "success"]
+
+
+def _sent(home: Home) -> list[dict[str, Any]]:
+    """The events that are there so far; one may just be being written."""
+    texts = [path.read_text("utf-8") for path in sorted((home.folder / "lineage").iterdir())]
+    return [json.loads(text) for text in texts if text.endswith("\n")]
+
+
+def _lineage(home: Home, runs: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Events with datasets by job, once those of the runs are there: they follow the state."""
+    wanted = {run["run_id"] for run in runs if run["dag_id"] in LOOP}
+    for _ in range(60):
+        events = _sent(home)
+        ends = [e for e in events if e["job"]["name"] in LAST and e["eventType"] == "COMPLETE"]
+        if wanted <= {e["run"]["facets"]["airflow"]["dagRun"]["run_id"] for e in ends}:
+            break
+        time.sleep(1)
+    told: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        if event["inputs"] or event["outputs"]:
+            told.setdefault(event["job"]["name"], []).append(event)
+    return told
+
+
+def test_lineage_events_tell_the_story_of_the_certificates(
+    first: dict[str, Any], home: Home
+) -> None:
+    told = _lineage(home, first["runs"])
+    tasks = {"ingest_landing.ingest", "build_core.build", "build_core.gate", "detect_abuse.detect"}
+    assert set(told) == tasks
+    datasets = [
+        each for events in told.values() for e in events for each in e["inputs"] + e["outputs"]
+    ]
+    assert len({each["namespace"] for each in datasets}) == 1
+    assert datasets[0]["namespace"].startswith("ducklake://")
+
+    loaded: list[Any] = [outputs(event) for event in told["ingest_landing.ingest"]]
+    rows = [
+        each.outputFacets["outputStatistics"].rowCount
+        for event in loaded
+        for name, each in event.items()
+        if name not in ("raw.files", "raw.quarantine")
+    ]
+    assert sum(rows) == first["summary"]["loaded_ever"]["rows_loaded"]
+
+    built: Any = outputs(told["build_core.build"][0])
+    assert {each.name for each in built["core.fct_events"].facets["lineage"].inputs} <= set(
+        inputs(told["build_core.build"][0])
+    )
+    store = open_store(Settings(project=PROJECT, home=home.folder), read_only=True)
+    with store.begin() as session:
+        for event in told["build_core.gate"]:
+            found: Any = inputs(event)
+            for table, certificate_id in certificates(event).items():
+                made = session.get_one(Certificate, certificate_id)
+                dataset = found.pop(f"core.{table}")
+                assert dataset.facets["version"].datasetVersion == str(made.snapshot_id)
+                assert dataset.inputFacets["dataQualityMetrics"].rowCount == made.row_count
+                certified, *checks = dataset.inputFacets["dataQualityAssertions"].assertions
+                assert (certified.success, certified.actual) == (True, made.result)
+                assert [(each.assertion, each.success, each.actual) for each in checks] == [
+                    (check.name, check.result == "passed", check.result) for check in made.checks
+                ]
+            assert found == {}
+        for event in told["detect_abuse.detect"]:
+            found = inputs(event)
+            for table, certificate_id in certificates(event).items():
+                version = found[f"core.{table}"].facets["version"].datasetVersion
+                assert version == str(session.get_one(Certificate, certificate_id).snapshot_id)
+    new: list[Any] = [outputs(event)["raw.findings"] for event in told["detect_abuse.detect"]]
+    assert sum(each.outputFacets["outputStatistics"].rowCount for each in new) == sum(
+        first["summary"]["found"].values()
+    )
+    text = json.dumps(told)
+    for finding in home.json("findings", "--limit", "20"):
+        assert finding["actor_id"] not in text
+        assert finding["finding_key"] not in text
 
 
 def test_the_start_of_a_finding_key_is_enough(first: dict[str, Any], home: Home) -> None:

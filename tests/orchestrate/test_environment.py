@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib
+import json
 import stat
 from pathlib import Path
 
@@ -86,3 +88,33 @@ def test_a_changed_setting_changes_the_fingerprint(tmp_path: Path) -> None:
     assert fingerprint(airflow_environment(Settings(home=tmp_path))) == before
     after = fingerprint(airflow_environment(Settings(home=tmp_path, memory_limit="3GB")))
     assert after != before
+
+
+def test_lineage_is_off_unless_somebody_takes_its_events(tmp_path: Path) -> None:
+    assert airflow_environment(Settings(home=tmp_path))["AIRFLOW__OPENLINEAGE__DISABLED"] == "True"
+
+
+def test_lineage_goes_to_the_transport_given_past_what_keeps_errors_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"type": "http", "url": "https://lineage.example"}
+    monkeypatch.setenv("AIRFLOW__OPENLINEAGE__TRANSPORT", json.dumps(given))
+    monkeypatch.setenv("AIRFLOW__OPENLINEAGE__EXTRACTORS", "other.Extractor")
+    environment = airflow_environment(Settings(home=tmp_path))
+    assert "AIRFLOW__OPENLINEAGE__DISABLED" not in environment
+    transport = json.loads(environment["AIRFLOW__OPENLINEAGE__TRANSPORT"])
+    assert transport["transport"] == given
+    named = [
+        transport["transformer_class"],
+        environment["AIRFLOW__OPENLINEAGE__EXTRACTORS"].split(";")[1],
+    ]
+    for path in named:
+        module, _, name = path.rpartition(".")
+        assert hasattr(importlib.import_module(module), name)
+    # The supervisor makes its environment from one that was made here.
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    again = airflow_environment(Settings(home=tmp_path))
+    assert {k: v for k, v in again.items() if "OPENLINEAGE" in k} == {
+        k: v for k, v in environment.items() if "OPENLINEAGE" in k
+    }

@@ -121,7 +121,7 @@ def _run_one(
     if result.status == "nothing_new":
         return result
     seconds = (datetime.now(UTC) - started_at).total_seconds()
-    result = replace(result, seconds=round(seconds, 3))
+    result = replace(result, seconds=round(seconds, 3), run_id=run_id)
     with store.begin() as session:
         # What was left out is still to be looked at: such a run moves no mark.
         is_increment = window is None and not products_left_out(mine)

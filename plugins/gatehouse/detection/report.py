@@ -24,6 +24,7 @@ class DetectionResult:
         over_budget: new findings beyond the review budget of their day.
         message: why it was held or failed.
         seconds: wall clock.
+        run_id: of its row in ``detection_runs``; empty where nothing was new.
     """
 
     detection_id: str
@@ -36,6 +37,7 @@ class DetectionResult:
     over_budget: int = 0
     message: str = ""
     seconds: float = 0.0
+    run_id: str = ""
 
 
 @dataclass(frozen=True)

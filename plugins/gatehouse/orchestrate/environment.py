@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -16,6 +17,9 @@ from gatehouse.settings import Settings
 # Roles of Airflow's simple auth manager: who may do what is tried out here, before a
 # deployment puts a real one (OIDC, LDAP) in its place.
 USERS = {"admin": "admin", "steward": "op", "analyst": "viewer"}
+
+_EXTRACTOR = "gatehouse.orchestrate.lineage_provider.StageExtractor"
+_TRANSFORMER = "gatehouse.orchestrate.lineage_provider.WithoutErrorText"
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     # Lineage events cost a start-up in every task: only where somebody takes them.
     if "AIRFLOW__OPENLINEAGE__TRANSPORT" not in environment:
         environment["AIRFLOW__OPENLINEAGE__DISABLED"] = "True"
+    else:
+        environment |= _lineage(environment)
     # Task processes find `gatehouse` here even if it is not installed.
     path = [str(settings.project / "plugins"), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(part for part in path if part)
@@ -112,6 +118,30 @@ def fingerprint(environment: Mapping[str, str]) -> str:
 def _foreign(name: str) -> bool:
     ours = ("AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__OPENLINEAGE__", "AIRFLOW__SMTP__")
     return name.startswith("AIRFLOW") and not name.startswith(ours)
+
+
+def _lineage(environment: Mapping[str, str]) -> dict[str, str]:
+    """What makes the provider's events tell of datasets, and keeps the text of errors out.
+
+    Said of its own result again, it changes nothing.
+    """
+    prefix = "AIRFLOW__OPENLINEAGE__"
+    extractors = environment.get(f"{prefix}EXTRACTORS", "").split(";")
+    wanted = [each for each in extractors if each.strip() and each != _EXTRACTOR]
+    transport = environment[f"{prefix}TRANSPORT"]
+    # What is no JSON object stays as it is: the provider says so.
+    with contextlib.suppress(ValueError):
+        inner = json.loads(transport)
+        if isinstance(inner, dict) and inner.get("transformer_class") != _TRANSFORMER:
+            transport = json.dumps(
+                {"type": "transform", "transport": inner, "transformer_class": _TRANSFORMER}
+            )
+    return {
+        f"{prefix}TRANSPORT": transport,
+        f"{prefix}EXTRACTORS": ";".join([*wanted, _EXTRACTOR]),
+        # Of jobs; that of datasets is the lake's.
+        f"{prefix}NAMESPACE": environment.get(f"{prefix}NAMESPACE", "gatehouse"),
+    }
 
 
 def _gatehouse(settings: Settings) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gatehouse.cli.times import interval_of
+from gatehouse.orchestrate.lineage_notes import note
 from gatehouse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ def ingest(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, A
         if by_the_clock:
             raise AirflowSkipException(f"{error.message} The next run loads.") from error
         raise
+    note(settings, "ingest", [report.load_id])
     totals = report.totals
     log.info("%s", totals)
     if totals["files_loaded"]:
@@ -90,6 +92,7 @@ def build(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
         airflow_run_id=run.run_id,
         progress=log.info,
     )
+    note(settings, "build", [] if report.nothing_new else [report.build_id])
     report.raise_for_failure()
     # Killed between the end of the build and its own: what it built waits for the gate.
     waits = report.nothing_new and has_built(settings, run.run_id)
@@ -119,15 +122,17 @@ def gate(built: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
     from gatehouse.orchestrate.assets import CERTIFIED, NEW_CERTIFIED
     from gatehouse.proof.heartbeats import watch_the_watch
 
+    settings = Settings()
     report = run_gate(
-        Settings(),
+        settings,
         snapshot_id=built["snapshot_id"],
         build_id=built["build_id"],
         progress=log.info,
     )
+    note(settings, "gate", [each.certificate_id for each in report.tables])
     # A run that has come this far is late no more.
-    alert_gate(Settings(), over=run_key("build_core"))
-    watch_the_watch(Settings())
+    alert_gate(settings, over=run_key("build_core"))
+    watch_the_watch(settings)
     tables = [
         {"table": each.table, "result": each.result, "message": each.message}
         for each in report.tables
@@ -188,12 +193,14 @@ def detect(params: Mapping[str, Any], outlet_events: Any) -> dict[str, Any]:
     from gatehouse.errors import GatehouseError
     from gatehouse.orchestrate.assets import FINDINGS, NEW_FINDINGS
 
+    settings = Settings()
     report = run_detections(
-        Settings(),
+        settings,
         ids=params.get("detections") or None,
         window=interval_of(params.get("window_from") or "", params.get("window_to") or ""),
         progress=log.info,
     )
+    note(settings, "detect", [each.run_id for each in report.results if each.run_id])
     if report.new:
         new = {each.detection_id: each.new for each in report.results if each.new}
         outlet_events[NEW_FINDINGS].add(FINDINGS, extra={"new": new})
