@@ -19,7 +19,7 @@ def _printed(
 ) -> str:
     """What a terminal of that width gets."""
     monkeypatch.setattr(
-        output, "Console", lambda: Console(width=width, force_terminal=True, no_color=True)
+        output, "Console", lambda **_: Console(width=width, force_terminal=True, no_color=True)
     )
     print_rows("Findings", list(ROWS[0]), ROWS, empty="")
     return capsys.readouterr().out

@@ -48,7 +48,9 @@ def main() -> None:
     try:
         app()
     except GatehouseError as error:
-        console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        console = Console(
+            stderr=True, soft_wrap=True, highlight=False, markup=False, force_jupyter=False
+        )
         console.print(f"error: {printable_lines(error.message)}")
         if error.next_step:
             console.print(f"next:  {printable_lines(error.next_step)}")

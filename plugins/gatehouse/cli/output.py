@@ -53,7 +53,8 @@ def print_rows(
         rows: the rows.
         empty: what to say when there are none, with the next step.
     """
-    console = Console()
+    # In a notebook it is text, as anywhere else that is no terminal.
+    console = Console(force_jupyter=False)
     if not rows:
         console.print(Text(empty), soft_wrap=True)
         return

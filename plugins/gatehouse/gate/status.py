@@ -81,10 +81,10 @@ def _state(shown: Published | None, newest: Certificate | None, now: datetime) -
         return "stale", f"snapshot {newest.snapshot_id}: {newest.message}"
     if shown.result == "no_data":
         return "no_data", "certified as empty, which is no all-clear"
-    if shown.expires_at <= now + _SOON:
-        return "certified", f"expires at {shown.expires_at:%Y-%m-%d %H:%M} UTC"
+    soon = shown.expires_at <= now + _SOON
+    expires = f"expires at {shown.expires_at:%Y-%m-%d %H:%M} UTC" if soon else ""
     # What was waived is told wherever the table is.
-    return "certified", newest.message
+    return "certified", "; ".join(filter(None, (expires, newest.message)))
 
 
 def _last_build(session: Session) -> dict[str, Any] | None:
