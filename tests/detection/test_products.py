@@ -19,6 +19,7 @@ from gatehouse.ingest import ensure_tables
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
+from gatehouse.store.models import Rollback
 from tests.detection.factories import CASES, NOW, SQL, certify, detection
 
 _COLUMNS = {"fct_events": "product_code", "fct_actor_daily": "product_code"}
@@ -134,6 +135,23 @@ def test_one_that_looks_across_products_waits(settings: Settings, broken_api: in
     result = _run(settings, _subject(by_product=False))
     assert result.status == "held"
     assert _found(settings) == []
+
+
+def test_what_a_person_took_back_is_not_read_in_part(settings: Settings, broken_api: int) -> None:
+    with open_store(settings).begin() as session:
+        session.add(
+            Rollback(
+                rollback_id="r",
+                table_name="fct_events",
+                root_table_name="fct_events",
+                from_snapshot_id=broken_api,
+                to_snapshot_id=broken_api - 1,
+                reason="looks wrong",
+                person_name="on-call",
+                created_at=NOW,
+            )
+        )
+    assert _run(settings).status == "held"
 
 
 @pytest.mark.parametrize("products", [(), None], ids=["all of them", "no check that says whose"])

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from gatehouse.detection.compiled import Detection
 from gatehouse.gate.needs import Upstream, Warnings, read_warnings
 from gatehouse.gate.products import failed_products, left_out
+from gatehouse.gate.publish import rolled_back
 from gatehouse.lake import LeftOut
 from gatehouse.lake.arrivals import BEGINNING
 from gatehouse.lake.sql import identifier
@@ -72,7 +73,9 @@ def read_inputs(
             of a table that failed.
     """
     warnings = read_warnings(session, upstream or {}, datetime.now(UTC))
-    columns = product_columns or {}
+    # What a person has taken back is read by nobody, in part neither.
+    back = rolled_back(session)
+    columns = {table: name for table, name in (product_columns or {}).items() if table not in back}
     return {table: _input(session, table, warnings, columns) for table in sorted(tables)}
 
 
