@@ -13,13 +13,14 @@ help: ## Show the commands.
 
 install: $(READY) ## Install exactly what constraints.txt lists, into .venv.
 
-# --no-deps: the file is the whole environment, nothing is resolved at install time.
+# --no-deps: the file is the whole environment, nothing is resolved at install time. Compiled once, here:
+# dozens of processes import these packages, some where Python may not write beside them.
 $(READY): constraints.txt pyproject.toml requirements.in
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gatehouse needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	@echo "Installing what is locked into $(VENV) (once, about a minute)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
-	@$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --no-deps -r constraints.txt
+	@$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --no-deps --compile-bytecode -r constraints.txt
 	@$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --no-deps -e .
 	@touch $(READY)
 
