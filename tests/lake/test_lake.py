@@ -62,6 +62,23 @@ def test_a_reader_is_not_moved_by_a_writer(any_settings: Settings) -> None:
         assert reader.execute("select count(*) from t").fetchall() == [(1,)]
 
 
+def test_a_long_read_keeps_no_writer_out_and_sees_one_state(any_settings: Settings) -> None:
+    """A query in the middle of its work, as a reader has it all day while the pipeline writes."""
+    first, _ = _two_versions(any_settings)
+    lake = Lake(any_settings)
+    with lake.reader({"t": first}) as reader, lake.current() as current:
+        for connection in (reader, current):
+            connection.execute("begin")
+        assert reader.execute("select count(*) from t").fetchall() == [(1,)]
+        assert current.execute("select count(*) from lake.core.t").fetchall() == [(2,)]
+        with lake.writer("test") as connection:
+            connection.execute("insert into lake.core.t values (3)")
+        assert reader.execute("select count(*) from t").fetchall() == [(1,)]
+        assert current.execute("select count(*) from lake.core.t").fetchall() == [(2,)]
+    with lake.current() as connection:
+        assert connection.execute("select count(*) from lake.core.t").fetchall() == [(3,)]
+
+
 def test_a_table_that_is_not_certified_is_not_there(settings: Settings) -> None:
     first, _ = _two_versions(settings)
     with Lake(settings).reader({"t": first}) as connection, pytest.raises(duckdb.CatalogException):

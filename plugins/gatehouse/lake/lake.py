@@ -19,6 +19,8 @@ from gatehouse.settings import Settings
 
 LAKE = "lake"
 CERTIFIED_SCHEMA = "core"
+# Of a catalog in a file: longer than anybody holds it alone.
+_CATALOG_WAIT_MS = 60_000
 # `raw` is the restricted schema: content and direct identifiers live there and nowhere else.
 SCHEMAS = ("raw", "staging", "intermediate", "core", "detections", "measurement")
 
@@ -204,6 +206,12 @@ class Lake:
         """The options of an ``attach`` of this lake, as SQL."""
         # Inlining keeps small commits in the catalog instead of in thousands of tiny files.
         options = [f"data_path {literal(str(self._settings.data_path) + '/')}"]
+        if self._catalog.kind == "sqlite":
+            options.append(f"meta_busy_timeout {_CATALOG_WAIT_MS}")
+            if not read_only and snapshot_id is None:
+                # Else whoever reads for long keeps writers out, whose commit then fails. The
+                # file remembers it, for all who open it.
+                options.append("meta_journal_mode 'WAL'")
         if snapshot_id is not None:
             options.append(f"snapshot_version {int(snapshot_id)}")
         if read_only or snapshot_id is not None:
