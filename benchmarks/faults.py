@@ -161,7 +161,8 @@ def write_broken(arriving: Path, source: Path, target: Path, fault: Fault, numbe
         _view(connection, "rows", [source], is_parquet)
         _view(connection, "before", before or [source], is_parquet)
         _view(connection, "actors", actors, True)
-        _view(connection, "labels", labels, labels[0].suffix == ".parquet")
+        if labels:
+            _view(connection, "labels", labels, labels[0].suffix == ".parquet")
         connection.execute(
             "create view known as select * from actors "
             "qualify row_number() over (partition by actor_id order by updated_at desc) = 1"

@@ -17,8 +17,6 @@ from which the next normal run goes on.
    checks and the detections that wait; all others went on. Mend the source or the model, then
    trigger a run: do not clear this task, it only reports.
 
-4. **data_docs** is red: the pages of Great Expectations are behind; nothing else depends on them.
-
 **Clear or re-trigger?** Clear `build` or `gate` to go on with the same interval; trigger a run to
 build up to now.
 """

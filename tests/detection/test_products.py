@@ -13,8 +13,7 @@ from gatehouse.detection.compiled import Detection
 from gatehouse.detection.inputs import read_inputs
 from gatehouse.detection.replay import replay
 from gatehouse.detection.report import DetectionResult
-from gatehouse.gate.products import failed_products, left_out
-from gatehouse.gate.results import CheckResult
+from gatehouse.gate.products import failed_products
 from gatehouse.ingest import ensure_tables
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
@@ -179,23 +178,33 @@ def test_a_product_is_left_out_of_all_that_is_read(settings: Settings, broken_ap
     }
 
 
-def _check(result: str = "failed", **observed: object) -> CheckResult:
-    return CheckResult("gate", "x", "critical", result, observed=observed)  # type: ignore[arg-type]
+def _seen(result: str = "failed", **observed: object) -> tuple[str, dict[str, object]]:
+    return result, observed
 
 
 def test_only_what_every_failed_check_names_is_one_products() -> None:
-    api, image = _check(products=["api"]), _check(products=["image"])
-    assert failed_products([api, image, _check("passed")]) == {"api", "image"}
-    assert failed_products([api, _check()]) is None
-    assert failed_products([api, _check("could_not_check", products=["api"])]) is None
-    assert failed_products([api, replace(_check(), waiver_id="w")]) == {"api"}
-    assert failed_products([api, replace(_check(), severity="warning")]) == {"api"}
+    api, image = _seen(products=["api"]), _seen(products=["image"])
+    assert failed_products("failed", [], [api, image, _seen("passed")]) == {"api", "image"}
+    assert not failed_products("failed", [], [api, _seen()])
+    assert not failed_products("failed", [], [api, _seen("could_not_check", products=["api"])])
+    # Nothing is known of it; or of what it is made from.
+    assert not failed_products("could_not_check", [], [_seen("passed")])
+    assert not failed_products("failed", ["fct_events"], [api])
 
 
-def test_a_table_that_mixes_products_is_held_with_what_it_is_made_from() -> None:
-    failed = {"fct_events": frozenset({"api"}), "fct_actor_daily": frozenset[str]()}
-    assert left_out("fct_actor_daily", _COLUMNS, failed, ["fct_events"]) == {"api"}
-    assert left_out("user_risk", _COLUMNS, {**failed, "user_risk": frozenset()}, []) is None
-    assert left_out("fct_actor_daily", _COLUMNS, failed, ["dim_actors"]) is None
-    # Nothing failed by name: nobody knows what to leave out.
-    assert left_out("fct_actor_daily", _COLUMNS, failed, []) is None
+def test_only_rows_of_the_broken_product_is_held_not_nothing_new(settings: Settings) -> None:
+    certify(settings, _load(settings, arrived_at=NOW), covered_to=NOW)
+    assert _run(settings).status == "nothing_new"
+    snapshot = _load(settings, ("a", "api"), arrived_at=_LATER)
+    later = _LATER + timedelta(seconds=1)
+    certify(
+        settings,
+        snapshot,
+        result="failed",
+        publish=False,
+        covered_to=later,
+        failed_products=("api",),
+    )
+    result = _run(settings)
+    assert (result.status, result.found) == ("held", 0)
+    assert "of api only" in result.message

@@ -62,18 +62,29 @@ def _from(first: int, then: _Score, before: _Score) -> _Score:
 
 
 def _told(
-    lake: duckdb.DuckDBPyConnection, score: _Score, seed: int, *, bad: int = 90, good: int = 11
+    lake: duckdb.DuckDBPyConnection,
+    score: _Score,
+    seed: int,
+    *,
+    bad: int = 90,
+    good: int = 11,
+    days: int = _DAYS,
 ) -> bool:
     chance, signals, labels = np.random.default_rng(seed), [], []
-    for day in range(_DAYS):
+    for day in range(days):
         for number in range(bad + good):
             item, is_violating = f"{day}-{number}", number < bad
             when = date(2026, 3, 1) + timedelta(days=day)
-            signals.append((item, "spam", "classifier", score(chance, day, is_violating), when))
-            labels.append((item, "spam", "violating" if is_violating else "not_violating"))
+            policy = f"policy {number % 4}"
+            signals.append((item, policy, "classifier", score(chance, day, is_violating), when))
+            labels.append((item, policy, "violating" if is_violating else "not_violating"))
     lake.execute("delete from lake.core.abuse_signals; delete from lake.core.fct_review_decisions")
     lake.executemany("insert into lake.core.abuse_signals values (?, ?, ?, ?, ?)", signals)
     lake.executemany("insert into lake.core.fct_review_decisions values (?, ?, ?)", labels)
+    return _fires(lake)
+
+
+def _fires(lake: duckdb.DuckDBPyConnection) -> bool:
     return bool(lake.execute(_guard()).fetchall())
 
 
@@ -92,6 +103,35 @@ def test_scores_that_became_the_labels_are_told(lake: duckdb.DuckDBPyConnection,
 )
 def test_a_classifier_that_is_good_is_not(lake: duckdb.DuckDBPyConnection, score: _Score) -> None:
     assert not any(_told(lake, score, seed) for seed in range(3))
+
+
+@pytest.mark.parametrize("days", [14, 35])
+def test_a_leak_does_not_become_the_past_it_is_compared_with(
+    lake: duckdb.DuckDBPyConnection, days: int
+) -> None:
+    assert _told(lake, _from(_DAYS - 7, _LEAKING, _WEAK), 1, days=_DAYS - 7 + days)
+
+
+def test_a_policy_of_sure_scores_is_launched(lake: duckdb.DuckDBPyConnection) -> None:
+    """Known hashes: all of them violating, all of them 1. It has nobody to tell apart."""
+    assert not _told(lake, _WEAK, 1)
+    lake.execute(
+        "insert into lake.core.abuse_signals select 'h' || range, 'hashes', 'classifier', 1.0, "
+        "date '2026-03-28' from range(3000)"
+    )
+    lake.execute(
+        "insert into lake.core.fct_review_decisions "
+        "select 'h' || range, 'hashes', 'violating' from range(3000)"
+    )
+    assert not _fires(lake)
+
+
+def test_a_signal_dated_ahead_does_not_hide_it(lake: duckdb.DuckDBPyConnection) -> None:
+    assert _told(lake, _from(_DAYS - 3, _LEAKING, _WEAK), 1)
+    lake.execute(
+        "insert into lake.core.abuse_signals values ('x', 'spam', 'report', 1, '2026-05-01')"
+    )
+    assert _fires(lake)
 
 
 def test_few_labels_say_nothing(lake: duckdb.DuckDBPyConnection) -> None:

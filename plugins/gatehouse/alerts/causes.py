@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
+from gatehouse.gate.products import failed_products
 from gatehouse.gate.results import CERTIFYING
 
 Kind = Literal["data", "infrastructure", "pipeline", "channel", "silence"]
@@ -235,12 +236,7 @@ def _reach(
     held = [each for each in known if each.table in names or names & {*each.held_by}]
     tables = {each.table for each in held}
     readers_of = [each for each in readers or () if tables & {*each.reads}]
-    is_of_products = all(_is_of_products(each) for each in held)
-    going_on = [
-        each
-        for each in readers_of
-        if is_of_products and tables & {*each.reads} <= {*each.by_product}
-    ]
+    going_on = [each for each in readers_of if _goes_on(each, known)]
     waiting = [each for each in readers_of if each not in going_on]
     owners = {check.owner for each in held or roots for check in each.checks if check.owner}
     return {
@@ -251,12 +247,21 @@ def _reach(
     }
 
 
-def _is_of_products(table: Checked) -> bool:
-    """Whether all that failed of it says of which products; see `gatehouse.gate.products`."""
-    failed = table.found("failed", "critical")
-    return not table.found("could_not_check", "critical") and all(
-        isinstance(each.observed.get("products"), list) and each.observed["products"]
-        for each in failed
+def _goes_on(reader: Reader, known: list[Checked]) -> bool:
+    """Whether a detection can do without some products of whatever it reads that failed."""
+    broken = [each for each in known if each.table in reader.reads and not each.is_certified]
+    return all(
+        each.table in reader.by_product
+        and failed_products(
+            each.result,
+            each.held_by,
+            [
+                (check.result, check.observed)
+                for check in each.checks
+                if check.severity == "critical" and not check.is_waived
+            ],
+        )
+        for each in broken
     )
 
 

@@ -168,6 +168,11 @@ def _look(
             if window
             else _windows(store, connection, detection, inputs)
         )
+        without = ", ".join(products_left_out(inputs))
+        if not windows and without:
+            # Not looked at is not the same as nothing there.
+            message = f"what is new is of {without} only, whose rows failed their gate"
+            return replace(result, status="held", message=message)
         if not windows:
             return replace(result, status="nothing_new")
         found = [(each, find(connection, detection, each)) for each in windows]
@@ -179,7 +184,6 @@ def _look(
     with lake.writer(f"the findings of {detection.spec.id}") as writer:
         for each, table in found:
             new += record(writer, table, Stamp(detection, run_id, inputs, each))
-    without = ", ".join(products_left_out(inputs))
     return replace(
         result,
         windows=tuple(windows),

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from gatehouse.detection.compiled import Detection
 from gatehouse.gate.needs import Upstream, Warnings, read_warnings
-from gatehouse.gate.products import failed_products, left_out
+from gatehouse.gate.products import failed_products
 from gatehouse.gate.publish import rolled_back
 from gatehouse.lake import LeftOut
 from gatehouse.lake.arrivals import BEGINNING
@@ -79,17 +79,13 @@ def read_inputs(
     return {table: _input(session, table, warnings, columns) for table in sorted(tables)}
 
 
-def _newest(session: Session, table: str) -> Certificate | None:
-    return session.scalar(
+def _input(session: Session, table: str, warnings: Warnings, columns: Mapping[str, str]) -> Input:
+    newest = session.scalar(
         sa.select(Certificate)
         .where(Certificate.table_name == table)
         .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
         .limit(1)
     )
-
-
-def _input(session: Session, table: str, warnings: Warnings, columns: Mapping[str, str]) -> Input:
-    newest = _newest(session, table)
     published = session.get(PublishedVersion, table)
     shown = session.get(Certificate, published.certificate_id) if published else None
     return Input(
@@ -101,27 +97,21 @@ def _input(session: Session, table: str, warnings: Warnings, columns: Mapping[st
         is_empty=newest is not None and newest.result == "no_data",
         warned=warnings.of(table, published.snapshot_id) if published else "",
         product_column=columns.get(table, ""),
-        rest=_rest(session, newest, warnings, columns) if newest else None,
+        rest=_rest(newest, warnings, columns) if newest else None,
     )
 
 
-def _rest(
-    session: Session, newest: Certificate, warnings: Warnings, columns: Mapping[str, str]
-) -> Input | None:
+def _rest(newest: Certificate, warnings: Warnings, columns: Mapping[str, str]) -> Input | None:
     """A version that failed for some products, as it may be read without them."""
-    if newest.result != "failed" or newest.expires_at <= datetime.now(UTC):
+    if newest.table_name not in columns or newest.expires_at <= datetime.now(UTC):
         return None
-    roots = {name: _newest(session, name) for name in newest.held_by}
-    # Roots of another snapshot say nothing of what this version was made from.
-    if any(each is None or each.snapshot_id != newest.snapshot_id for each in roots.values()):
-        return None
-    failed = {
-        each.table_name: failed_products(each.checks)
-        for each in (newest, *roots.values())
-        if each is not None
-    }
-    products = left_out(newest.table_name, columns, failed, newest.held_by)
-    if products is None:
+    decisive = [
+        (each.result, each.observed)
+        for each in newest.checks
+        if each.severity == "critical" and each.waiver_id is None
+    ]
+    products = failed_products(newest.result, newest.held_by, decisive)
+    if not products:
         return None
     return Input(
         table=newest.table_name,

@@ -62,6 +62,7 @@ def gate(
     if alert:
         alert_gate(settings)
     if as_json:
+        _document(settings)
         print_json(report.as_dict())
     else:
         rows = [
@@ -92,7 +93,7 @@ def _document(settings: Settings) -> None:
     from gatehouse.gate.data_docs import write_data_docs
 
     try:
-        typer.echo(f"docs:  {write_data_docs(settings).index}")
+        typer.echo(f"docs:  {write_data_docs(settings).index}", err=True)
     except Exception as error:  # of GX, or a full disk
         typer.echo(f"docs:  not written ({type(error).__name__})", err=True)
 

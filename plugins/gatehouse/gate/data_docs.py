@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from gatehouse.errors import GatehouseError
 from gatehouse.files import write_whole
 from gatehouse.gate.certificate import newest_certificates
@@ -104,7 +106,10 @@ def write_data_docs(settings: Settings) -> DataDocs:
         GatehouseError: nothing was ever checked.
     """
     suites, pages = _suites(settings), []
-    with open_store(settings, read_only=True)() as session:
+    folder = data_docs_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    # One that is late must not take away the pages of a newer one.
+    with FileLock(folder / ".lock"), open_store(settings, read_only=True)() as session:
         certificates = newest_certificates(session, _KEPT)
         if not certificates:
             raise GatehouseError(
@@ -118,12 +123,12 @@ def write_data_docs(settings: Settings) -> DataDocs:
                 suite = suites.get((name, newest.suite_version))
                 pages.append(write_whole(path, view.page(_validation(newest, suite))))
         kept = {page_of(settings, c.table_name, c.certificate_id): c for c in certificates}
-        for path in (data_docs_folder(settings) / "validations").glob("*/*.html"):
+        for path in (folder / "validations").glob("*/*.html"):
             if path not in kept:
                 path.unlink(missing_ok=True)
         _write_suites(settings, view, suites)
         documented = [each for path, each in kept.items() if path.exists()]
-        index = data_docs_folder(settings) / "index.html"
+        index = folder / "index.html"
         write_whole(index, view.page(_index(documented)))
     return DataDocs(index, tuple(pages))
 
@@ -201,7 +206,7 @@ def _validation(certificate: Certificate, suite: Suite | None) -> Any:
     overview, *columns = document.sections
     document.sections = [
         overview,
-        _section("Certificate", [_table(_facts(certificate))]),
+        _section("Certificate", [_table(_facts(certificate, is_known=suite is not None))]),
         _section("All checks", [_table([_CHECK, *(_row(each) for each in certificate.checks)])]),
         *columns,
     ]
@@ -239,7 +244,7 @@ def _configuration(expectation: Expectation) -> Any:
     )
 
 
-def _facts(certificate: Certificate) -> list[list[str]]:
+def _facts(certificate: Certificate, *, is_known: bool) -> list[list[str]]:
     facts = {
         "Result": _words(certificate),
         "Why": certificate.message,
@@ -248,7 +253,7 @@ def _facts(certificate: Certificate) -> list[list[str]]:
         "Rows": f"{certificate.row_count:,}",
         "Checked": f"{certificate.checked_at:%Y-%m-%d %H:%M} UTC",
         "Certificate": certificate.certificate_id,
-        "Suite": certificate.suite_version,
+        "Suite": certificate.suite_version + ("" if is_known else ", which has changed since"),
         "Look closer": f"gatehouse certificate {certificate.table_name}",
     }
     return [[name, value] for name, value in facts.items() if value]

@@ -9,21 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.suites import load_suite
 from gatehouse.settings import Settings
-
-
-class Checked(Protocol):
-    """A check of a certificate, in the store or as the gate has just made it."""
-
-    severity: Any
-    result: Any
-    observed: Any
-    waiver_id: Any
 
 
 def product_columns(settings: Settings) -> dict[str, str]:
@@ -40,40 +31,27 @@ def product_columns(settings: Settings) -> dict[str, str]:
     return columns
 
 
-def failed_products(checks: Iterable[Checked]) -> frozenset[str] | None:
-    """The products of which critical checks failed; None where it may be any.
+def failed_products(
+    result: str, held_by: Iterable[str], checks: Iterable[tuple[str, Mapping[str, Any]]]
+) -> frozenset[str]:
+    """The products without which a table may be read; none where it may not be at all.
 
-    What could not be checked says nothing of any product; a check that was waived decides nothing.
-    """
-    products: set[str] = set()
-    for check in checks:
-        if check.severity != "critical" or check.waiver_id or check.result in ("passed", "no_data"):
-            continue
-        named = check.observed.get("products")
-        if check.result != "failed" or not isinstance(named, list) or not named:
-            return None
-        products |= {str(name) for name in named}
-    return frozenset(products)
-
-
-def left_out(
-    table: str,
-    columns: Mapping[str, str],
-    failed: Mapping[str, frozenset[str] | None],
-    held_by: Iterable[str],
-) -> frozenset[str] | None:
-    """The products without which a table may be read; None if it may not be.
+    What could not be checked says nothing of any product, and a table that is held by another is
+    not judged product by product.
 
     Args:
-        table: core table whose newest certificate failed.
-        columns: as `product_columns` has them.
-        failed: as `failed_products` finds them, by table.
-        held_by: the tables because of which it is held.
+        result: of the certificate.
+        held_by: tables because of which it is held.
+        checks: result and observation of its critical checks that nobody waived.
     """
     products: set[str] = set()
-    for name in (table, *held_by):
-        own = failed.get(name)
-        if own is None or name not in columns:
-            return None
-        products |= own
-    return frozenset(products) or None
+    if result != "failed" or [*held_by]:
+        return frozenset()
+    for outcome, observed in checks:
+        if outcome in ("passed", "no_data"):
+            continue
+        named = observed.get("products")
+        if outcome != "failed" or not isinstance(named, list) or not named:
+            return frozenset()
+        products |= {str(name) for name in named}
+    return frozenset(products)

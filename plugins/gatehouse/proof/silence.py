@@ -199,7 +199,11 @@ def _due_since(view: _View, reader: Reader) -> datetime | None:
         return None
     run = view.session.scalars(
         sa.select(DetectionRun)
-        .where(DetectionRun.detection_id == reader.detection_id)
+        .where(
+            DetectionRun.detection_id == reader.detection_id,
+            # A run without some products, or of a window by hand, has not looked at all that came.
+            sa.or_(DetectionRun.is_increment, DetectionRun.status != "succeeded"),
+        )
         .order_by(DetectionRun.started_at.desc())
         .limit(1)
     ).first()
