@@ -20,7 +20,7 @@ _TONES = {
         "critical",
         "open",
     ),
-    "doubt": ("could_not_check", "warn", "skipped", "shadow", "withdrawn", "warning"),
+    "doubt": ("could_not_check", "warn", "skipped", "shadow", "withdrawn", "warning", "waived"),
     "busy": ("running", "started"),
 }
 
