@@ -307,7 +307,7 @@ def _checks(certificate: Certificate, waivers: _Waivers) -> list[Content]:
             "result": check.result,
             "reason": check.reason,
             "owner": check.owner,
-            "observed": ", ".join(f"{k}: {v}" for k, v in check.observed.items()),
+            "observed": check.observed,
             "waiver": waived.get(check.position),
         }
         for check in certificate.checks
