@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+
+from markupsafe import Markup
 
 # State -> what it means for the eye.
 _TONES = {
@@ -20,7 +23,7 @@ _TONES = {
         "critical",
         "open",
     ),
-    "doubt": ("could_not_check", "warn", "skipped", "shadow", "withdrawn", "warning"),
+    "doubt": ("could_not_check", "warn", "skipped", "shadow", "withdrawn", "warning", "waived"),
     "busy": ("running", "started"),
 }
 
@@ -50,9 +53,33 @@ def moment(value: datetime | None) -> str:
     return "" if value is None else value.strftime("%Y-%m-%d %H:%M:%S")
 
 
+def minute(value: datetime | None) -> str:
+    """An instant, UTC, to the minute."""
+    return "" if value is None else value.strftime("%Y-%m-%d %H:%M")
+
+
 def words(value: object) -> str:
     """A code as words."""
     return str(value).replace("_", " ")
+
+
+def breakable(name: object) -> Markup:
+    """A long name that may go on in the next line between its words, and nowhere else."""
+    parts = re.split(r"(?<=[_(])", str(name))
+    return Markup("<wbr>").join(parts)  # escapes each part
+
+
+def observed(values: Mapping[str, Any]) -> str:
+    """What a check saw, by name."""
+    return ", ".join(f"{words(name)} {_observation(value)}" for name, value in values.items())
+
+
+def _observation(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_observation, value)) or "none"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
 
 
 FILTERS: dict[str, Callable[..., str]] = {
@@ -60,5 +87,8 @@ FILTERS: dict[str, Callable[..., str]] = {
     "number": number,
     "seconds": seconds,
     "moment": moment,
+    "minute": minute,
     "words": words,
+    "breakable": breakable,
+    "observed": observed,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,9 +19,11 @@ from gatehouse.store.models import (
     BuildNode,
     BuildRun,
     Certificate,
+    CertificateCheck,
     DetectionRun,
     Incident,
     PublishedVersion,
+    Waiver,
 )
 
 _LEDGER_ROWS = 200
@@ -38,6 +41,7 @@ def overview(settings: Settings) -> Content:
         ).all()
         return {
             "title": "Gatehouse",
+            "incidents": [_incident(each) for each in _open_incidents(session)],
             "tables": _tables(session),
             "detections": _detections(session),
             "builds": [_build(each) for each in builds],
@@ -86,19 +90,25 @@ def build(settings: Settings, build_id: str) -> Content:
             .order_by(Certificate.checked_at.desc(), Certificate.table_name)
         ).all()
         newest = {each.table_name: each for each in reversed(certificates)}
+        waivers = _waivers(session, newest.values())
         return {
             "title": "Models and checks",
             "build": _build(run),
             "nodes": [_node(each) for each in nodes],
             "node_counts": dict(Counter(each.status for each in nodes)),
-            "tables": [_certificate(newest[name], with_checks=True) for name in sorted(newest)],
+            "tables": [
+                {**_certificate(newest[name], waivers), "checks": _checks(newest[name], waivers)}
+                for name in sorted(newest)
+            ],
             # The gate follows the build: look on until there are certificates.
             "live": run.status == "running" or (run.status == "succeeded" and not certificates),
         }
 
 
 def table(settings: Settings, name: str) -> Content:
-    """One table: its newest checks and its certificates so far."""
+    """One table: its newest checks, what to do about them, and its certificates so far."""
+    from gatehouse.alerts.message import compose
+
     with open_store(settings, read_only=True)() as session:
         certificates = session.scalars(
             sa.select(Certificate)
@@ -109,16 +119,25 @@ def table(settings: Settings, name: str) -> Content:
         if not certificates:
             return {"title": name, "missing": True, "message": f"No certificate of {name} yet."}
         published = session.get(PublishedVersion, name)
+        waivers = _waivers(session, certificates)
+        incident = session.scalar(
+            sa.select(Incident).where(
+                Incident.kind == "data", Incident.subject_name == name, Incident.state != "resolved"
+            )
+        )
         return {
             "title": name,
-            "newest": _certificate(certificates[0], with_checks=True),
-            "history": [_certificate(each) for each in certificates],
+            "newest": _certificate(certificates[0], waivers),
+            "checks_made": _checks(certificates[0], waivers),
+            "history": [_certificate(each, waivers) for each in certificates],
             "documented": {
                 each.certificate_id
                 for each in certificates
                 if page_of(settings, name, each.certificate_id).exists()
             },
             "published": published.certificate_id if published else None,
+            "shown": _shown(published),
+            "commands": compose(incident, "opened").commands if incident else (),
         }
 
 
@@ -126,13 +145,11 @@ def alerts(settings: Settings) -> Content:
     """Incidents that are open, critical ones first, and those that ended last."""
     from gatehouse.alerts.message import compose
 
-    ended = Incident.state == "resolved"
-    order = (Incident.severity, Incident.opened_at.desc())
     with open_store(settings, read_only=True)() as session:
-        still = session.scalars(sa.select(Incident).where(~ended).order_by(*order)).all()
+        still = _open_incidents(session)
         over = session.scalars(
             sa.select(Incident)
-            .where(ended)
+            .where(Incident.state == "resolved")
             .order_by(Incident.resolved_at.desc())
             .limit(_ENDED_INCIDENTS)
         ).all()
@@ -148,9 +165,19 @@ def alerts(settings: Settings) -> Content:
                 }
                 for each in still
             ],
-            "ended": [_incident(each) for each in over],
+            "ended": [
+                {**_incident(each), "how": dict(compose(each, "resolved").facts).get("How", "")}
+                for each in over
+            ],
             "live": bool(still),
         }
+
+
+def _open_incidents(session: Session) -> list[Incident]:
+    """Incidents that are not over, critical ones first, then the newest."""
+    order = (Incident.severity, Incident.opened_at.desc())
+    query = sa.select(Incident).where(Incident.state != "resolved").order_by(*order)
+    return list(session.scalars(query))
 
 
 def _incident(incident: Incident) -> Content:
@@ -218,23 +245,48 @@ def _lake_rows(settings: Settings, query: str) -> list[Content]:
 
 def _tables(session: Session) -> list[Content]:
     published = {each.table_name: each for each in session.scalars(sa.select(PublishedVersion))}
+    newest = newest_certificates(session)
+    waivers = _waivers(session, newest)
     rows = []
-    for certificate in newest_certificates(session):
-        row = _certificate(certificate)
-        shown = published.get(certificate.table_name)
-        row["shown_snapshot"] = shown.snapshot_id if shown else None
-        row["shown_rows"] = shown.certificate.row_count if shown else None
-        row["shown_since"] = shown.published_at if shown else None
-        expires = shown.certificate.expires_at if shown else None
-        row["expires_at"] = expires
-        if expires is not None and expires < datetime.now(UTC):
+    for certificate in newest:
+        row = _certificate(certificate, waivers)
+        row["shown"] = _shown(published.get(certificate.table_name))
+        if row["shown"]["is_expired"]:
             row["state"] = "expired"
         rows.append(row)
     return rows
 
 
-def _certificate(certificate: Certificate, *, with_checks: bool = False) -> Content:
-    row = {
+def _shown(version: PublishedVersion | None) -> Content:
+    """What readers see of a table; all None if nothing was ever certified."""
+    if version is None:
+        return dict.fromkeys(("snapshot_id", "rows", "expires_at", "is_expired"))
+    return {
+        "snapshot_id": version.snapshot_id,
+        "rows": version.certificate.row_count,
+        "expires_at": version.certificate.expires_at,
+        "is_expired": version.certificate.expires_at < datetime.now(UTC),
+    }
+
+
+# By certificate and position of the check, whoever let it pass.
+_Waivers = dict[str, dict[int, Waiver]]
+
+
+def _waivers(session: Session, certificates: Iterable[Certificate]) -> _Waivers:
+    query = (
+        sa.select(CertificateCheck.certificate_id, CertificateCheck.position, Waiver)
+        .join(Waiver, Waiver.waiver_id == CertificateCheck.waiver_id)
+        .where(CertificateCheck.certificate_id.in_([each.certificate_id for each in certificates]))
+    )
+    found: _Waivers = {}
+    for certificate_id, position, waiver in session.execute(query):
+        found.setdefault(certificate_id, {})[position] = waiver
+    return found
+
+
+def _certificate(certificate: Certificate, waivers: _Waivers) -> Content:
+    return {
         "table": certificate.table_name,
         "certificate_id": certificate.certificate_id,
         "result": certificate.result,
@@ -246,22 +298,32 @@ def _certificate(certificate: Certificate, *, with_checks: bool = False) -> Cont
         "rows": certificate.row_count,
         "seconds": certificate.duration_seconds,
         "checked_at": certificate.checked_at,
-        "counts": _counts(certificate),
+        "counts": _counts(certificate, waivers.get(certificate.certificate_id, {})),
     }
-    if with_checks:
-        row["checks"] = [
-            {
-                "tool": check.tool,
-                "name": check.name,
-                "severity": check.severity,
-                "result": check.result,
-                "reason": check.reason,
-                "owner": check.owner,
-                "observed": ", ".join(f"{k}: {v}" for k, v in check.observed.items()),
-            }
-            for check in certificate.checks
-        ]
-    return row
+
+
+def _checks(certificate: Certificate, waivers: _Waivers) -> list[Content]:
+    """Checks of a certificate: what holds it first, then what was waived, warnings, the rest."""
+    waived = waivers.get(certificate.certificate_id, {})
+    checks = [
+        {
+            "tool": check.tool,
+            "name": check.name,
+            "severity": check.severity,
+            "result": check.result,
+            "reason": check.reason,
+            "owner": check.owner,
+            "observed": check.observed,
+            "waiver": waived.get(check.position),
+        }
+        for check in certificate.checks
+    ]
+    return sorted(checks, key=_urgency)
+
+
+def _urgency(check: Content) -> tuple[bool, bool, bool]:
+    is_fine = check["result"] in ("passed", "no_data")
+    return is_fine, check["severity"] != "critical", check["waiver"] is not None
 
 
 def _state(certificate: Certificate) -> str:
@@ -271,13 +333,18 @@ def _state(certificate: Certificate) -> str:
     return "certified" if certificate.result == "passed" else certificate.result
 
 
-def _counts(certificate: Certificate) -> dict[str, int]:
-    """Checks by outcome; a failure that does not hold the table is a warning."""
+def _counts(certificate: Certificate, waived: Mapping[int, Waiver]) -> dict[str, int]:
+    """Checks by outcome; a failure that does not hold the table is a warning, or waived."""
     counts: Counter[str] = Counter()
     for severity, outcomes in certificate.severities.items():
         for outcome, count in outcomes.items():
             is_warning = outcome == "failed" and severity != "critical"
             counts["warn" if is_warning else outcome] += count
+    if waived:
+        for check in certificate.checks:
+            if check.position in waived:
+                counts["failed" if check.severity == "critical" else "warn"] -= 1
+                counts["waived"] += 1
     return {name: count for name, count in counts.items() if count}
 
 

@@ -19,7 +19,9 @@ from gatehouse.store.models import (
     BuildRun,
     Certificate,
     CertificateCheck,
+    Incident,
     PublishedVersion,
+    Waiver,
 )
 from gatehouse_ui.app import app, router
 
@@ -140,7 +142,7 @@ def test_incidents_are_shown_with_what_to_do_and_escaped(
     settle(settings, "data:fct_events", "passed")
     text = client.get("/alerts").text
     assert "No incident is open" in text
-    assert "passed" in text
+    assert "the next check passed" in text
 
 
 def test_an_empty_home_says_what_to_do(client: TestClient) -> None:
@@ -196,6 +198,109 @@ def test_empty_is_no_all_clear_and_a_warning_holds_nothing(
     assert "certified</span>" in text
     assert "2 warn" in text
     assert 'class="state bad"' not in text
+
+
+def _waived(settings: Settings, table: str) -> None:
+    """Somebody lets the first check of a table's certificate fail."""
+    with open_store(settings).begin() as session:
+        session.add(
+            Waiver(
+                waiver_id="w1",
+                table_name=table,
+                check_name=HOSTILE,
+                person_name="steward",
+                reason="the rest comes tonight",
+                created_at=NOW,
+                expires_at=NOW + timedelta(days=1),
+            )
+        )
+        session.flush()
+        certificate = session.get_one(Certificate, f"c-{table}")
+        certificate.result = "passed"
+        certificate.checks[0].waiver_id = "w1"
+
+
+def test_a_held_table_says_what_readers_see_and_what_to_do(
+    settings: Settings, client: TestClient
+) -> None:
+    _build(settings)
+    _certificate(settings, "fct_events", "failed", "too few rows")
+    run_cycle(settings)
+    text = client.get("/table/fct_events").text
+    for part in ("Readers see nothing", "What to do", "gatehouse waive fct_events", "alerts ack"):
+        assert part in text, part
+    settle(settings, "data:fct_events", "passed")
+    assert "What to do" not in client.get("/table/fct_events").text
+
+
+def test_a_table_held_by_another_leads_to_it(settings: Settings, client: TestClient) -> None:
+    _build(settings)
+    _certificate(settings, "user_risk", "failed", "held: fct_events failed")
+    with open_store(settings).begin() as session:
+        session.get_one(Certificate, "c-user_risk").held_by = ["fct_events", "abuse_signals"]
+    text = client.get("/table/user_risk").text
+    assert 'The cause: <a href="/table/fct_events">fct_events</a>' in text
+    assert "abuse_signals" not in text
+
+
+def test_the_overview_names_the_open_incident_and_who_took_it(
+    settings: Settings, client: TestClient
+) -> None:
+    _build(settings)
+    _certificate(settings, "fct_events", "failed", "too few rows")
+    assert "does not hold" not in client.get("/").text
+    run_cycle(settings)
+    text = client.get("/").text
+    assert "does not hold" in text
+    assert "taken by" not in text
+    with open_store(settings).begin() as session:
+        session.query(Incident).one().acknowledged_by_name = "steward"
+    assert "taken by steward" in client.get("/").text
+
+
+def test_a_waived_check_is_shown_as_failed_and_waived_by_whom(
+    settings: Settings, client: TestClient
+) -> None:
+    _build(settings)
+    _certificate(settings, "fct_events", "failed")
+    assert "1 failed" in client.get("/").text
+    _waived(settings, "fct_events")
+    for path in ("/", "/table/fct_events", "/build/b1"):
+        text = client.get(path).text
+        assert "1 waived" in text, path
+        assert "1 failed" not in text, path
+    for path in ("/table/fct_events", "/build/b1"):
+        text = client.get(path).text
+        for part in ("Waived by steward until 2026-03-03 12:00 UTC", "the rest comes tonight"):
+            assert part in text, (path, part)
+        assert '<span class="state bad">failed</span>' in text
+
+
+def test_checks_that_fail_come_first(settings: Settings, client: TestClient) -> None:
+    _build(settings)
+    _certificate(settings, "fct_events", "passed")
+    with open_store(settings).begin() as session:
+        certificate = session.get_one(Certificate, "c-fct_events")
+        certificate.checks.extend(
+            CertificateCheck(
+                position=position,
+                tool="dbt",
+                name=f"check {position}",
+                severity=severity,
+                result=result,
+                observed={},
+            )
+            for position, severity, result in (
+                (1, "critical", "no_data"),
+                (2, "warning", "failed"),
+                (3, "critical", "could_not_check"),
+                (4, "critical", "failed"),
+            )
+        )
+    text = client.get("/table/fct_events").text
+    order = [text.index(f"check {position}") for position in (3, 4, 2, 1)]
+    assert order == sorted(order)
+    assert text.index("check 2") < text.index("&lt;script") < text.index("check 1")
 
 
 def test_hostile_text_is_shown_and_never_run(settings: Settings, client: TestClient) -> None:

@@ -119,7 +119,8 @@ def _facts(incident: Incident) -> list[tuple[str, str]]:
 
 
 def _check(check: Mapping[str, Any]) -> str:
-    column = f" of {check['column']}" if check.get("column") else ""
+    named = check.get("column") or ""
+    column = f" of {named}" if named not in check.get("check", "") else ""
     counts = ", ".join(
         f"{k.replace('_', ' ')} {_number(v)}" for k, v in check.get("counts", {}).items()
     )
@@ -128,7 +129,9 @@ def _check(check: Mapping[str, Any]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    # Four digits of a large number would be written with an exponent.
+    is_whole = isinstance(value, int) or abs(value) >= 1000
+    return f"{value:,.0f}" if is_whole else f"{value:,.4g}"
 
 
 def _since(incident: Incident) -> str:
