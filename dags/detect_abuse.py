@@ -3,7 +3,8 @@
 **Inputs**: the newest certified version of each core table. **Outputs**: `raw.findings`, a row
 per detection in `detection_runs`; an event on the asset `findings` if something new was found,
 which brings it into `fct_findings` and the risk of the actors concerned. Runs on an event on
-`certified`. A detection one of whose tables is held waits; the others run.
+`certified`. A detection one of whose tables is held waits; the others run. Where one product's
+rows failed, a detection that works product by product runs without them, and says so.
 
 ## Triage
 

@@ -25,7 +25,7 @@ from gatehouse.orchestrate.lineage_events import built, detected, gated, loaded,
 from gatehouse.orchestrate.lineage_provider import StageExtractor, WithoutErrorText
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import BuildNode, Certificate, CertificateCheck
+from gatehouse.store.models import BuildNode, Certificate, CertificateCheck, DetectionRun
 from tests.detection.factories import NOW, certify, detection, load_events
 from tests.gate.conftest import House, house, project
 from tests.ingest.world import SHOP, make_project, put
@@ -253,6 +253,26 @@ def test_a_detection_tells_the_certified_versions_it_read(house: House) -> None:
     assert findings.outputFacets["outputStatistics"].rowCount == result.new == 1
     assert int(findings.facets["version"].datasetVersion) > snapshot
     assert '"a"' not in json.dumps(event)
+
+
+def test_what_a_detection_left_out_is_told(house: House) -> None:
+    settings = house.settings
+    snapshot = load_events(settings, ("a", "2026-01-05 10:00:00"), arrived_at=NOW)
+    made = certify(settings, snapshot)
+    store = open_store(settings)
+    with store() as session:
+        read = read_inputs(session, {"fct_events"})
+    result = execute._run_one(settings, store, detection(), read, None)
+    with store.begin() as session:
+        run = session.get_one(DetectionRun, result.run_id)
+        rows = {"fct_events": {"column": "product_code", "values": ["api", "image"]}}
+        run.parameters = {**run.parameters, "left_out": rows}
+    event = _event(detected(settings, [result.run_id]))
+    tags = {each["key"]: each["value"] for each in event["run"]["facets"]["tags"]["tags"]}
+    assert tags == {
+        "certificate/core.fct_events": made,
+        "left_out/core.fct_events": "api, image",
+    }
 
 
 def test_a_detection_that_is_held_has_read_nothing(settings: Settings) -> None:

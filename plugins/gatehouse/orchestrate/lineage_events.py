@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -126,21 +126,30 @@ def gated(settings: Settings, certificate_ids: Sequence[str]) -> OperatorLineage
             )
             for each in found
         ]
-        ids = {each.table_name: each.certificate_id for each in found}
-    return OperatorLineage(inputs=inputs, run_facets=_certificates(ids))
+        tags = {(_of_certificate(each.table_name), each.certificate_id) for each in found}
+    return OperatorLineage(inputs=inputs, run_facets=_tags(tags))
 
 
 def detected(settings: Settings, run_ids: Sequence[str]) -> OperatorLineage:
-    """The certified versions that detections read, and their findings."""
+    """The versions that detections read, what was left out of them, and the findings."""
     datasets = _Datasets(settings)
     query = sa.select(DetectionRun).where(
         DetectionRun.detection_run_id.in_(run_ids), DetectionRun.status == "succeeded"
     )
     with open_store(settings, read_only=True).begin() as session:
         runs = session.scalars(query).all()
-        # All of one task are given the same versions; a table that may be empty has none.
-        read: dict[str, dict[str, Any]] = {
-            table: each for run in runs for table, each in run.inputs.items() if _is_version(each)
+        # Of a table of which one product failed some read the version before, and some the new one
+        # without that product; a table that may be empty has none.
+        read: dict[tuple[str, int], str] = {
+            (table, each["snapshot_id"]): each["certificate_id"]
+            for run in runs
+            for table, each in run.inputs.items()
+            if _is_version(each)
+        }
+        left_out = {
+            (f"left_out/core.{table}", ", ".join(rows["values"]))
+            for run in runs
+            for table, rows in run.parameters.get("left_out", {}).items()
         }
         new = {run.detection_run_id: run.new_count for run in runs}
     outputs = []
@@ -149,11 +158,13 @@ def detected(settings: Settings, run_ids: Sequence[str]) -> OperatorLineage:
         outputs = [datasets.output("raw.findings", facets, _written(sum(new.values())))]
     return OperatorLineage(
         inputs=[
-            datasets.input(f"core.{table}", datasets.core_facets(table, each["snapshot_id"]))
-            for table, each in sorted(read.items())
+            datasets.input(f"core.{table}", datasets.core_facets(table, snapshot_id))
+            for table, snapshot_id in sorted(read)
         ],
         outputs=outputs,
-        run_facets=_certificates({t: each["certificate_id"] for t, each in read.items()}),
+        run_facets=_tags(
+            {(_of_certificate(table), read[table, snapshot]) for table, snapshot in read} | left_out
+        ),
     )
 
 
@@ -232,18 +243,16 @@ def _owned(checks: Iterable[CertificateCheck]) -> dict[str, DatasetFacet]:
     }
 
 
-def _certificates(ids: Mapping[str, str]) -> dict[str, RunFacet]:
-    """The certificates that a run made, or rests on, as tags of the run."""
-    if not ids:
+def _of_certificate(table: str) -> str:
+    """The key of the tag of a certificate that a run made, or rests on."""
+    return f"certificate/core.{table}"
+
+
+def _tags(tags: Collection[tuple[str, str]]) -> dict[str, RunFacet]:
+    if not tags:
         return {}
-    return {
-        "tags": tags_run.TagsRunFacet(
-            tags=[
-                tags_run.TagsRunFacetFields(f"certificate/core.{table}", ids[table], "GATEHOUSE")
-                for table in sorted(ids)
-            ]
-        )
-    }
+    fields = [tags_run.TagsRunFacetFields(key, text, "GATEHOUSE") for key, text in sorted(tags)]
+    return {"tags": tags_run.TagsRunFacet(tags=fields)}
 
 
 @dataclass(frozen=True)
