@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui stop test lint types sql pytest measure lock clean
+.PHONY: help install run ui stop test lint types sql pytest measure pictures lock clean
 
 help: ## Show the commands.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -51,6 +51,9 @@ pytest: install
 measure: install ## Run one measurement: make measure NAME=real
 	@test -n "$(NAME)" || { echo "Which one? make measure NAME=…:"; ls benchmarks/*.py | sed 's/.*\/\(.*\)\.py/  \1/' | grep -v _; exit 2; }
 	@$(BIN)/python benchmarks/$(NAME).py
+
+pictures: install ## Take the pictures of docs/guides/incident-in-airflow.md; CHROMIUM=path of the browser.
+	@$(BIN)/python benchmarks/pictures.py
 
 lock: install ## Resolve requirements.in into constraints.txt, for every supported Python.
 	$(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --upgrade --no-annotate --no-header requirements.in -o constraints.txt
