@@ -109,7 +109,7 @@ class Browser:
     def _top(self, element: Locator) -> int:
         box = element.bounding_box()
         assert box, f"{element} is not shown"
-        return int(box["y"]) - 8
+        return int(box["y"])
 
     def _widen(self) -> None:
         """Draw the grid wider: in a window of this width its newest run would be hidden."""

@@ -115,7 +115,7 @@ def _held(there: Browser, run: FollowedRun) -> None:
     # What Airflow adds below is where its own code lies on this machine.
     there.take("2-log", height=900, below=there.page.get_by_text('File "/').first)
     frame = there.open_gatehouse()
-    there.take("3-tables", below=frame.get_by_role("cell", name="obeyed_injection"))
+    there.take("3-tables", below=frame.get_by_role("cell", name="new_accounts_on_one_device"))
     frame = there.open_gatehouse("Incidents")
     there.take("4-incident", below=frame.get_by_role("heading", name="Over"))
     there.open_gatehouse("fct_events")
