@@ -10,15 +10,15 @@ from which the next normal run goes on.
 ## Triage
 
 1. **build** is red: the log ends with the first model that failed; *Gatehouse, this run* on the
-   run's page shows every model. The old tables stay on show. Mend the model, clear the task.
+   run's page shows every model. The old tables stay on show. Mend the model, trigger a run.
 2. **gate** is red: the checks could not be carried out. That says nothing about the data. It
    retries; if it stays red, the log says what is missing.
 3. **all_certified** is red: the gate did its work and held a table. Its log names the tables, the
    checks and the detections that wait; all others went on. Mend the source or the model, then
    trigger a run: do not clear this task, it only reports.
 
-**Clear or re-trigger?** Clear `build` or `gate` to go on with the same interval; trigger a run to
-build up to now.
+**Clear or re-trigger?** Trigger a run: it goes on from the same mark, up to now. (Airflow 3.3
+answers 500 where a task of a failed run with a deadline is cleared.)
 """
 
 from __future__ import annotations

@@ -74,6 +74,15 @@ def test_the_days_of_a_backfill_wait_for_each_other(desk: Desk) -> None:
     assert desk.open() == []
 
 
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_a_run_that_has_ended_is_not_late(desk: Desk, state: str) -> None:
+    run_is_late({"dag_run": {"dag_id": "build_core", "state": state}})
+    run_is_late({"dag_run": SimpleNamespace(dag_id="build_core", state=state)})
+    assert desk.open() == []
+    run_is_late({"dag_run": {"dag_id": "build_core", "state": "running"}})
+    assert len(desk.open()) == 1
+
+
 def test_a_callback_never_raises(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -49,6 +49,10 @@ def run_is_late(context: Mapping[str, Any] | None = None, **_arguments: Any) -> 
         # The days of a backfill are queued together, and each waits for those before it.
         if "backfill" in _of(run, "run_type"):
             return
+        # Airflow forgets the deadline of a run that succeeded, and not of one that failed: what is
+        # wrong with that one was told when it ended.
+        if _of(run, "state") in ("success", "failed"):
+            return
         _note(
             run_key(dag_id),
             dag_id,
