@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.gate.conftest import House
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, open_certified, run_gate
+from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.results import GateReport, TableResult
 from gatehouse.gate.rows import count_rows
 from gatehouse.store import open_store
@@ -286,3 +288,47 @@ def test_dbt_that_cannot_run_is_neither_passed_nor_failed(house: House) -> None:
     assert found["fct_a"].result == "could_not_check"
     assert {c.result for c in found["fct_a"].checks if c.tool == "dbt"} == {"could_not_check"}
     assert certified_versions(house.settings) == {}
+
+
+@pytest.fixture
+def mixing(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """As if fct_b were made from dim_c as well; all certified."""
+    known = {
+        name: replace(each, upstream=("dim_c", "fct_a")) if name == "fct_b" else each
+        for name, each in core_tables(house.settings).items()
+    }
+    monkeypatch.setattr("gatehouse.gate.run.core_tables", lambda _settings: known)
+    house.built(house.fill(), "good")
+    assert run_gate(house.settings).ok
+    return house
+
+
+def test_what_rests_on_a_held_table_is_not_certified_beside_another(mixing: House) -> None:
+    """New findings are certified by themselves while the events are held."""
+    good = certified_versions(mixing.settings)["fct_b"].snapshot_id
+    mixing.built(mixing.sql("update lake.core.fct_a set score = 1.5 where key = 'k1'"), "bad")
+    assert set(run_gate(mixing.settings).held) == {"fct_a", "fct_b"}
+    mixing.built(mixing.sql("insert into lake.core.dim_c from lake.raw.c where false"), "small")
+    report = run_gate(mixing.settings, tables=["dim_c"])
+    assert report.certified == ("dim_c",)
+    assert report.held == ()
+    assert certified_versions(mixing.settings)["fct_b"].snapshot_id == good
+
+
+def test_nor_what_rests_on_one_that_was_built_and_not_checked(mixing: House) -> None:
+    build = mixing.built(mixing.sql("update lake.core.fct_a set score = 0.5"), "new")
+    node = BuildNode(
+        build_id=build,
+        unique_id=core_tables(mixing.settings)["fct_a"].unique_id,
+        name="fct_a",
+        resource_type="model",
+        status="success",
+    )
+    with open_store(mixing.settings).begin() as session:
+        session.add(node)
+    assert run_gate(mixing.settings, tables=["dim_c"]).certified == ("dim_c",)
+
+
+def test_what_rests_on_certified_tables_is_checked_with_its_neighbour(mixing: House) -> None:
+    mixing.built(mixing.sql("update lake.core.dim_c set score = 0.5"), "small")
+    assert run_gate(mixing.settings, tables=["dim_c"]).certified == ("dim_c", "fct_b")

@@ -22,6 +22,7 @@ from gatehouse.gate.monitors import monitor
 from gatehouse.gate.past import Judged
 from gatehouse.gate.publish import publish
 from gatehouse.gate.published import Published, published_versions
+from gatehouse.gate.rest import vouched_for
 from gatehouse.gate.results import (
     CheckResult,
     GateReport,
@@ -61,7 +62,7 @@ def run_gate(
         snapshot_id: default: what the build left.
         build_id: default: the newest finished build, or the one that left ``snapshot_id``.
         tables: core tables; what they are made from and what is made from those is checked with
-            them. Default all.
+            them, as far as the rest of what that is made from is certified. Default all.
         progress: called with a line per table.
 
     Returns:
@@ -71,8 +72,9 @@ def run_gate(
         GatehouseError: there is nothing to check, or no such table or snapshot.
     """
     started = time.monotonic()
-    chosen = _choose(core_tables(settings), tables)
+    known = core_tables(settings)
     subject = choose_subject(settings, snapshot_id, build_id)
+    chosen = vouched_for(settings, _choose(known, tables), known, subject.snapshot_id)
     run = _Run(settings, subject, chosen)
     with _pinned(settings, subject.snapshot_id) as connection:
         results = run.check(connection, progress or (lambda _line: None))
@@ -231,7 +233,8 @@ class _Run:
             rows = count_rows(connection, table.table, suite.empty, previous)
         except Exception as error:  # one table's counter must not silence all the others
             log.warning("%s: its rows could not be counted (%s)", table.table, type(error).__name__)
-            return replace(blank, message=telling(getattr(error, "message", str(error))))
+            words = error.message if isinstance(error, GatehouseError) else telling(str(error))
+            return replace(blank, message=words)
         checks = [
             rows.check,
             *self._gx(gx, suite, rows, previous),

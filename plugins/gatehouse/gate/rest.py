@@ -1,0 +1,62 @@
+"""What a check of some tables may rest on: those that it does not check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from gatehouse.gate.lineage import CoreTable
+from gatehouse.gate.results import CERTIFYING
+from gatehouse.settings import Settings
+from gatehouse.store import open_store
+from gatehouse.store.models import BuildNode, BuildRun, Certificate
+
+
+def vouched_for(
+    settings: Settings,
+    chosen: list[CoreTable],
+    known: Mapping[str, CoreTable],
+    snapshot_id: int,
+) -> list[CoreTable]:
+    """The chosen tables of which all that they are made from is checked too, or is certified.
+
+    The others stay as the last check of all left them: held, or certified at an older snapshot. A
+    table that is wrong is not certified because somebody checked only its neighbours.
+
+    Args:
+        settings: which home.
+        chosen: tables to check.
+        known: all core tables.
+        snapshot_id: what is checked.
+    """
+    inside = {table.table for table in chosen}
+    outside = {name for table in chosen for name in table.upstream} - inside
+    if not outside:
+        return chosen
+    with open_store(settings, read_only=True).begin() as session:
+        good = {name for name in outside if _is_certified(session, known[name], snapshot_id)}
+    return [table for table in chosen if {*table.upstream} - inside <= good]
+
+
+def _is_certified(session: Session, table: CoreTable, snapshot_id: int) -> bool:
+    """Whether the rows of a table, as this snapshot has them, are those that were certified."""
+    newest = session.scalar(
+        sa.select(Certificate)
+        .where(Certificate.table_name == table.table, Certificate.snapshot_id <= snapshot_id)
+        .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
+        .limit(1)
+    )
+    if newest is None or newest.result not in CERTIFYING or newest.held_by:
+        return False
+    built_since = (
+        sa.select(BuildNode.unique_id)
+        .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
+        .where(
+            BuildNode.unique_id == table.unique_id,
+            BuildRun.snapshot_id > newest.snapshot_id,
+            BuildRun.snapshot_id <= snapshot_id,
+        )
+    )
+    return session.scalar(built_since.limit(1)) is None
