@@ -86,8 +86,7 @@ def build_core() -> None:
 
         tasks.require_all_certified(gated)
 
-    # What they show is in the store already: it can wait, and wakes nobody.
-    @task(on_failure_callback=None)
+    @task
     def data_docs() -> dict[str, int]:
         from gatehouse.orchestrate import tasks
 

@@ -35,10 +35,11 @@ def test_there_are_forty_kinds_and_more_each_with_its_own_name() -> None:
 
 @pytest.mark.parametrize("fault", FEEDS, ids=[fault.name for fault in FEEDS])
 def test_a_feed_is_broken_as_said(arriving: Path, tmp_path: Path, fault: Fault) -> None:
-    source = max(arriving.glob(f"{fault.feed}/dt=*/part*"))
+    # Not the newest: what reviewers say of a day comes days later.
+    source = sorted(arriving.glob(f"{fault.feed}/dt=*/part*"))[-4]
     target = tmp_path / source.name
     write_broken(arriving, source, target, fault, 1)
-    if fault.is_cut:
+    if fault.is_cut or fault.encoding:
         with pytest.raises(duckdb.Error):
             _rows(target)
         return

@@ -13,6 +13,7 @@ from gatehouse.orchestrate.tasks import (
     _interval,
     _run_type,
     build,
+    data_docs,
     ingest,
     require_all_certified,
 )
@@ -118,3 +119,11 @@ def test_a_held_table_is_a_failure_that_no_retry_mends() -> None:
 
 def test_nothing_held_is_fine() -> None:
     require_all_certified({"held": []})
+
+
+def test_data_docs_that_cannot_be_written_fail_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("GATEHOUSE_HOME", str(settings.home))
+    assert data_docs() == {"pages": 0}
+    assert "could not be written (GatehouseError)" in caplog.text
