@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -60,6 +61,7 @@ def main() -> int:
         _write_state(home)
         _import_airflow()
         _migrate()
+        _let_all_read(home / "airflow.db")
         _in_process(_forget_schedulers, "the Airflow before could not be tidied up")
         for name in component.ARGUMENTS:
             children[_fork(name)] = name
@@ -95,6 +97,16 @@ def _migrate() -> None:
         return
     _in_process(_migrate_here, "Airflow's database could not be migrated")
     marker.write_text(installed, "utf-8")
+
+
+def _let_all_read(database: Path) -> None:
+    """Let no component that reads keep another from writing.
+
+    In SQLite's default mode a writer that waits for readers keeps out whoever reads and wants to
+    write, at once and whatever its timeout: "database is locked". The file remembers the mode.
+    """
+    with contextlib.closing(sqlite3.connect(database, timeout=60)) as connection:
+        connection.execute("pragma journal_mode = wal")
 
 
 def _in_process(work: Callable[[], None], failure: str) -> None:
