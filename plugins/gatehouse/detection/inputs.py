@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gatehouse.detection.compiled import Detection
+from gatehouse.gate.certificate import newest_of
 from gatehouse.gate.needs import Upstream, Warnings, read_warnings
 from gatehouse.gate.products import failed_products
 from gatehouse.gate.publish import rolled_back
@@ -80,12 +81,7 @@ def read_inputs(
 
 
 def _input(session: Session, table: str, warnings: Warnings, columns: Mapping[str, str]) -> Input:
-    newest = session.scalar(
-        sa.select(Certificate)
-        .where(Certificate.table_name == table)
-        .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
-        .limit(1)
-    )
+    newest = newest_of(session, table)
     published = session.get(PublishedVersion, table)
     shown = session.get(Certificate, published.certificate_id) if published else None
     return Input(
@@ -153,7 +149,7 @@ def by_product(detection: Detection, inputs: dict[str, Input]) -> dict[str, Inpu
     if not detection.spec.by_product or not held or any(each.rest is None for each in held):
         return inputs
     read = {name: each.rest or each if each.held else each for name, each in inputs.items()}
-    products = tuple(sorted({name for each in read.values() for name in each.left_out}))
+    products = products_left_out(read)
     return {
         name: replace(each, left_out=products) if each.product_column else each
         for name, each in read.items()

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gatehouse.errors import GatehouseError
+from gatehouse.gate.results import CERTIFYING
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import Certificate
@@ -47,6 +48,26 @@ def read_certificate(settings: Settings, table: str) -> dict[str, Any]:
             for check in found.checks
         ]
         return {**{name: getattr(found, name) for name in names}, "checks": checks}
+
+
+def is_certified(certificate: Certificate) -> bool:
+    """Whether readers may be shown this version, as far as its certificate says."""
+    return certificate.result in CERTIFYING and not certificate.held_by
+
+
+def newest_of(session: Session, table: str, at_most: int | None = None) -> Certificate | None:
+    """The newest check of a table's newest snapshot that was checked.
+
+    Args:
+        session: of the store.
+        table: core table.
+        at_most: of no newer snapshot than this.
+    """
+    query = sa.select(Certificate).where(Certificate.table_name == table)
+    if at_most is not None:
+        query = query.where(Certificate.snapshot_id <= at_most)
+    order = (Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
+    return session.scalar(query.order_by(*order).limit(1))
 
 
 def newest_certificates(session: Session, most: int = 1) -> list[Certificate]:

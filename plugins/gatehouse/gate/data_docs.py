@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,9 @@ from filelock import FileLock
 
 from gatehouse.errors import GatehouseError
 from gatehouse.files import write_whole
-from gatehouse.gate.certificate import newest_certificates
+from gatehouse.gate.certificate import is_certified, newest_certificates
 from gatehouse.gate.expectations import resolve
 from gatehouse.gate.lineage import core_tables
-from gatehouse.gate.results import CERTIFYING
 from gatehouse.gate.suites import Expectation, Suite, load_suite
 from gatehouse.gate.versions import suite_version
 from gatehouse.settings import Settings
@@ -47,7 +46,7 @@ ul { padding-left: 20px; }
 .text-danger, .badge-danger { color: #b3261e; }
 .text-success::before { content: "\\2713"; }
 .text-danger::before { content: "\\2717"; }
-.ge-breadcrumbs, .navbar-brand img, .navbar-toggler, footer, .ge-walkthrough-modal, .modal, button,
+.ge-breadcrumbs, .navbar-toggler, .ge-walkthrough-modal, .modal, button,
 .card.ge-actions, .ge-index-page-tabs { display: none; }
 """
 _NAME = re.compile(
@@ -116,12 +115,14 @@ def write_data_docs(settings: Settings) -> DataDocs:
                 "There is no certificate yet to make Data Docs of.", next_step="gatehouse gate"
             )
         view = _View()
-        for name in dict.fromkeys(each.table_name for each in certificates):
-            newest = next(each for each in certificates if each.table_name == name)
-            path = page_of(settings, name, newest.certificate_id)
+        newest: dict[str, Certificate] = {}
+        for each in certificates:
+            newest.setdefault(each.table_name, each)
+        for name, each in newest.items():
+            path = page_of(settings, name, each.certificate_id)
             if not path.exists():
-                suite = suites.get((name, newest.suite_version))
-                pages.append(write_whole(path, view.page(_validation(newest, suite))))
+                suite = suites.get((name, each.suite_version))
+                pages.append(write_whole(path, view.page(_validation(each, suite))))
         kept = {page_of(settings, c.table_name, c.certificate_id): c for c in certificates}
         for path in (folder / "validations").glob("*/*.html"):
             if path not in kept:
@@ -184,7 +185,7 @@ def _validation(certificate: Certificate, suite: Suite | None) -> Any:
     ]
     passed = sum(1 for each in results if each.success)
     validation = ExpectationSuiteValidationResult(
-        success=_is_certified(certificate),
+        success=is_certified(certificate),
         results=results,
         suite_name=certificate.table_name,
         statistics={
@@ -213,10 +214,6 @@ def _validation(certificate: Certificate, suite: Suite | None) -> Any:
     return document
 
 
-def _is_certified(certificate: Certificate) -> bool:
-    return certificate.result in CERTIFYING and not certificate.held_by
-
-
 def _result(check: CertificateCheck, expectation: Expectation) -> Any:
     from great_expectations.core import ExpectationValidationResult
 
@@ -229,7 +226,7 @@ def _result(check: CertificateCheck, expectation: Expectation) -> Any:
         result={"unexpected_percent": 0.0, "partial_unexpected_list": [], **check.observed},
         exception_info={
             "raised_exception": not is_known,
-            "exception_message": None if is_known else _escaped(error),
+            "exception_message": None if is_known else html.escape(error),
             "exception_traceback": "",
         },
     )
@@ -260,7 +257,7 @@ def _facts(certificate: Certificate, *, is_known: bool) -> list[list[str]]:
 
 
 def _words(certificate: Certificate) -> str:
-    return certificate.result + ("" if _is_certified(certificate) else ", held")
+    return certificate.result + ("" if is_certified(certificate) else ", held")
 
 
 def _row(check: CertificateCheck) -> list[str]:
@@ -332,7 +329,7 @@ def _section(title: str, blocks: list[Any]) -> Any:
 def _table(rows: Iterable[Sequence[Any]]) -> Any:
     from great_expectations.render import RenderedTableContent
 
-    cells = [[_escaped(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    cells = [[html.escape(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     return RenderedTableContent(table=cells)
 
 
@@ -347,6 +344,3 @@ def _link(target: str, words: str) -> Any:
             "styling": {"attributes": {"href": html.escape(target)}},
         }
     )
-
-
-_escaped: Callable[[str], str] = html.escape

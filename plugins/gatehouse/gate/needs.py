@@ -14,7 +14,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gatehouse.gate.results import CERTIFYING
+from gatehouse.gate.certificate import is_certified
 from gatehouse.store.models import Certificate, CertificateCheck
 
 Needs = Literal["critical", "warning"]
@@ -98,7 +98,6 @@ def newest_without_warnings(
         if each.snapshot_id in seen:
             continue
         seen.add(each.snapshot_id)
-        is_certified = each.result in CERTIFYING and not each.held_by
-        if is_certified and not warnings.of(table, each.snapshot_id):
+        if is_certified(each) and not warnings.of(table, each.snapshot_id):
             return each
     return None

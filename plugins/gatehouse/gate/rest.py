@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gatehouse.gate.certificate import is_certified, newest_of
 from gatehouse.gate.lineage import CoreTable
-from gatehouse.gate.results import CERTIFYING
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import BuildNode, BuildRun, Certificate
+from gatehouse.store.models import BuildNode, BuildRun
 
 
 def vouched_for(
@@ -36,19 +36,14 @@ def vouched_for(
     if not outside:
         return chosen
     with open_store(settings, read_only=True).begin() as session:
-        good = {name for name in outside if _is_certified(session, known[name], snapshot_id)}
+        good = {name for name in outside if _stands(session, known[name], snapshot_id)}
     return [table for table in chosen if {*table.upstream} - inside <= good]
 
 
-def _is_certified(session: Session, table: CoreTable, snapshot_id: int) -> bool:
+def _stands(session: Session, table: CoreTable, snapshot_id: int) -> bool:
     """Whether the rows of a table, as this snapshot has them, are those that were certified."""
-    newest = session.scalar(
-        sa.select(Certificate)
-        .where(Certificate.table_name == table.table, Certificate.snapshot_id <= snapshot_id)
-        .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
-        .limit(1)
-    )
-    if newest is None or newest.result not in CERTIFYING or newest.held_by:
+    newest = newest_of(session, table.table, snapshot_id)
+    if newest is None or not is_certified(newest):
         return False
     built_since = (
         sa.select(BuildNode.unique_id)

@@ -33,8 +33,8 @@ from openlineage.client.generated.base import OutputDatasetFacet
 from openlineage.client.generated.lineage import LineageDatasetFacet, LineageDatasetInput
 
 from gatehouse.errors import GatehouseError
+from gatehouse.gate.certificate import is_certified
 from gatehouse.gate.lineage import CoreTable, core_tables
-from gatehouse.gate.results import CERTIFYING
 from gatehouse.lake import Lake
 from gatehouse.lake.catalog import Catalog
 from gatehouse.settings import Settings
@@ -184,11 +184,10 @@ def assertions(certificate: Certificate) -> list[Assertion]:
     all-clear. ``error`` only where it decides: so a table is held if and only if an ``error`` has
     failed.
     """
-    certified = certificate.result in CERTIFYING and not certificate.held_by
     return [
         Assertion(
             assertion="certified",
-            success=certified,
+            success=is_certified(certificate),
             severity="error",
             actual=certificate.result,
             params={
