@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from tests.gate.conftest import House
+from tests.store.factories import build_node
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, open_certified, run_gate
@@ -14,7 +15,7 @@ from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.results import GateReport, TableResult
 from gatehouse.gate.rows import count_rows
 from gatehouse.store import open_store
-from gatehouse.store.models import BuildNode, Certificate
+from gatehouse.store.models import Certificate
 
 
 def _by_name(report: GateReport) -> dict[str, TableResult]:
@@ -155,15 +156,8 @@ def test_a_counter_that_breaks_is_told_of_its_table_and_silences_no_other(
 def test_a_model_that_failed_to_build_holds_its_tables(house: House) -> None:
     snapshot = house.fill()
     house.built(snapshot)
-    node = BuildNode(
-        build_id="b1",
-        unique_id="model.gatehouse.int_a",
-        name="int_a",
-        resource_type="model",
-        status="error",
-    )
     with open_store(house.settings).begin() as session:
-        session.add(node)
+        session.add(build_node("int_a", "error"))
     found = _by_name(run_gate(house.settings))
     assert found["fct_b"].result == "could_not_check"
     assert "int_a was not built" in found["fct_b"].message
@@ -317,15 +311,8 @@ def test_what_rests_on_a_held_table_is_not_certified_beside_another(mixing: Hous
 
 def test_nor_what_rests_on_one_that_was_built_and_not_checked(mixing: House) -> None:
     build = mixing.built(mixing.sql("update lake.core.fct_a set score = 0.5"), "new")
-    node = BuildNode(
-        build_id=build,
-        unique_id=core_tables(mixing.settings)["fct_a"].unique_id,
-        name="fct_a",
-        resource_type="model",
-        status="success",
-    )
     with open_store(mixing.settings).begin() as session:
-        session.add(node)
+        session.add(build_node("fct_a", build_id=build))
     assert run_gate(mixing.settings, tables=["dim_c"]).certified == ("dim_c",)
 
 

@@ -25,12 +25,12 @@ from gatehouse.orchestrate.lineage_events import built, detected, gated, loaded,
 from gatehouse.orchestrate.lineage_provider import StageExtractor, WithoutErrorText
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import BuildNode, Certificate, CertificateCheck, DetectionRun
+from gatehouse.store.models import Certificate, CertificateCheck, DetectionRun
 from tests.detection.factories import NOW, certify, detection, load_events
 from tests.gate.conftest import House, house, project
 from tests.ingest.world import SHOP, make_project, put
 from tests.orchestrate.events import assertions, certificates, inputs, outputs
-from tests.store.factories import certificate
+from tests.store.factories import build_node, certificate
 
 # The small project of the gate's tests.
 __all__ = ["house", "project"]
@@ -191,15 +191,7 @@ def test_a_build_tells_the_tables_it_made_and_the_raw_ones_they_come_from(
     house.built(snapshot)
     with open_store(house.settings).begin() as session:
         for name, status in {"fct_a": "success", "dim_c": "error", "int_a": "success"}.items():
-            session.add(
-                BuildNode(
-                    build_id="b1",
-                    unique_id=f"model.gatehouse.{name}",
-                    name=name,
-                    resource_type="model",
-                    status=status,
-                )
-            )
+            session.add(build_node(name, status))
     event = _event(built(house.settings, ["b1"]))
     made = outputs(event)
     assert list(made) == ["core.fct_a"]

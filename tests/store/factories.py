@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gatehouse.store.models import BuildRun, Certificate
+from gatehouse.store.models import BuildNode, BuildRun, Certificate
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -21,6 +21,18 @@ def build_run(build_id: str = "b1", **changes: Any) -> BuildRun:
         "started_at": NOW,
     }
     return BuildRun(**(values | changes))
+
+
+def build_node(name: str, status: str = "success", **changes: Any) -> BuildNode:
+    """What became of a model in a build."""
+    values: dict[str, Any] = {
+        "build_id": "b1",
+        "unique_id": f"model.gatehouse.{name}",
+        "name": name,
+        "resource_type": "model",
+        "status": status,
+    }
+    return BuildNode(**values | changes)
 
 
 def certificate(certificate_id: str = "c1", **changes: Any) -> Certificate:

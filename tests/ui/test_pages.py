@@ -15,7 +15,6 @@ from gatehouse.gate.data_docs import data_docs_folder
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import (
-    BuildNode,
     BuildRun,
     Certificate,
     CertificateCheck,
@@ -24,6 +23,7 @@ from gatehouse.store.models import (
     Waiver,
 )
 from gatehouse_ui.app import app, router
+from tests.store.factories import build_node
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -61,12 +61,9 @@ def _build(settings: Settings, *, status: str = "succeeded") -> None:
             ("user_risk", "error", HOSTILE),
         ):
             session.add(
-                BuildNode(
-                    build_id="b1",
-                    unique_id=f"model.gatehouse.{name}",
-                    name=name,
-                    resource_type="model",
-                    status=state,
+                build_node(
+                    name,
+                    state,
                     message=message,
                     started_at=NOW,
                     finished_at=NOW + timedelta(seconds=3),
