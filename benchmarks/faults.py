@@ -2,7 +2,8 @@
 
 For each seed, weeks of a simulated world are certified. Then one day more arrives, broken in one
 way, is ingested, built and checked by the real gate; and so many clean days, one by one. Settings:
-SEEDS, ACTORS, CLEAN (days a seed), JOBS (seeds at once), FAULTS (only those whose name has it).
+SEEDS, ACTORS, CLEAN (days a seed), JOBS (seeds at once), FAULTS (only those whose name has it),
+KEEP (a folder: what is found is written there as it comes, and is not looked for again).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import duckdb
 
@@ -30,6 +31,7 @@ ACTORS, CLEAN = int(setting("ACTORS", "3000")), int(setting("CLEAN", "20"))
 _CERTIFIED_DAYS = 28
 _DETECTIONS_EVERY = 10
 _LEAST_HELD = 0.95
+_CLEAN = "clean day "
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ def main() -> None:
     asked = {"SEEDS": setting("SEEDS", "1-5"), "ACTORS": str(ACTORS), "CLEAN": str(CLEAN)}
     measurement = Measurement("faults", "Planted faults, and clean days", asked)
     with scratch() as folder, ThreadPoolExecutor(int(setting("JOBS", "2"))) as pool:
-        outcomes = [*pool.map(lambda seed: _in_a_process(folder, seed, only), seeds)]
+        keep = Path(setting("KEEP", str(folder / "found")))
+        keep.mkdir(parents=True, exist_ok=True)
+        outcomes = [*pool.map(lambda seed: _in_a_process(folder, seed, only, keep), seeds)]
     broken = [Found(**each) for outcome in outcomes for each in outcome["broken"]]
     clean = [Found(**each) for outcome in outcomes for each in outcome["clean"]]
     _tell_faults(measurement, broken, len(seeds))
@@ -128,15 +132,17 @@ def _is_caught(found: Found, fault: Fault) -> bool:
     return bool(found.roots) and found.roots[0] in fault.roots
 
 
-def _in_a_process(folder: Path, seed: int, only: str) -> dict[str, Any]:
+def _in_a_process(folder: Path, seed: int, only: str, keep: Path) -> dict[str, list[Any]]:
     home = folder / f"seed-{seed}" / "home"
     home.mkdir(parents=True)
-    command = [sys.executable, __file__, str(seed), only]
+    command = [sys.executable, __file__, str(seed), only, str(keep / f"seed-{seed}.jsonl")]
     environment = {**stage_environment(home), "GATEHOUSE_MEMORY_LIMIT": "4GB"}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
+    if subprocess.run(command, env=environment, check=False).returncode:
         raise RuntimeError(f"seed {seed} failed")
-    outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    outcome: dict[str, list[Any]] = {"broken": [], "clean": []}
+    for line in (keep / f"seed-{seed}.jsonl").read_text().splitlines():
+        found = json.loads(line)
+        outcome["clean" if found["name"].startswith(_CLEAN) else "broken"].append(found)
     return outcome
 
 
@@ -210,12 +216,42 @@ class House:
         if held:
             raise SystemExit(f"seed {seed}: held before any fault: {held}")
         self._kept = self.settings.home.parent / "kept"
+        self._built = self.settings.home.parent / "built"
         shutil.copytree(self.settings.home, self._kept)
 
     def restore(self) -> None:
         """Back to the certified state; at the same place, which the lake remembers."""
         shutil.rmtree(self.settings.home)
         shutil.copytree(self._kept, self.settings.home)
+
+    def restore_built(self) -> None:
+        """To the certified state with one clean day more, built and not checked."""
+        if self._built.exists():
+            shutil.rmtree(self.settings.home)
+            shutil.copytree(self._built, self.settings.home)
+            return
+        self.restore()
+        self.deliver(self.first)
+        self.build()
+        shutil.copytree(self.settings.home, self._built)
+
+    def build(self) -> None:
+        """Ingest what was delivered, and build."""
+        from gatehouse.build import run_build
+        from gatehouse.ingest import run_ingest
+
+        run_ingest(self.settings)
+        run_build(self.settings).raise_for_failure()
+
+    def break_by(self, fault: Fault, detect: bool) -> Found:
+        """Let the day of a fault, broken, through the stages."""
+        if fault.lake:
+            self.restore_built()
+            return self.run(fault.name, fault.lake, detect)
+        self.restore()
+        for number in range(fault.days):
+            self.deliver(self.first + timedelta(days=number), fault, number + 1)
+        return self.run(fault.name, (), detect)
 
     def files(self, day: date, contract: str = "*") -> list[Path]:
         """What arrives on a day."""
@@ -232,21 +268,18 @@ class House:
                 write_broken(self._arriving, source, target, broken, number)
 
     def run(self, name: str, lake: tuple[str, ...] = (), detect: bool = False) -> Found:
-        """Ingest, build, break what was built, check."""
-        from gatehouse.build import run_build
+        """Build and check; or break what is built, and check that."""
         from gatehouse.gate import run_gate
-        from gatehouse.ingest import run_ingest
         from gatehouse.lake import Lake
 
         started = time.monotonic()
-        run_ingest(self.settings)
-        run_build(self.settings).raise_for_failure()
         if lake:
             with Lake(self.settings).writer("fault") as connection:
                 for statement in lake:
                     connection.execute(statement.replace("{day}", str(self.first)))
             report = run_gate(self.settings, snapshot_id=Lake(self.settings).current_snapshot())
         else:
+            self.build()
             report = run_gate(self.settings)
         roots = [each for each in report.tables if not each.is_certified and not each.held_by]
         checks = [
@@ -297,41 +330,37 @@ def _wrongly(settings: Settings, held: set[str]) -> list[str]:
 
 
 def _of_seed() -> None:
-    seed, only = int(sys.argv[1]), sys.argv[2]
+    seed, only, kept = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    lines = kept.read_text().splitlines() if kept.exists() else []
+    known = {json.loads(line)["name"] for line in lines}
+    chosen = [(position, fault) for position, fault in enumerate(FAULTS) if only in fault.name]
+    left = [(position, fault) for position, fault in chosen if fault.name not in known]
+    # Clean days follow one another: some of them are no use without those before.
+    is_clean_left = sum(name.startswith(_CLEAN) for name in known) < CLEAN
+    if not left and not is_clean_left:
+        return
     house = House(seed)
-    broken, clean = [], []
-    chosen = [fault for fault in FAULTS if only in fault.name]
-    for position, fault in enumerate(chosen):
+    with kept.open("a") as file:
+        for position, fault in left:
+            detect = (position + seed) % _DETECTIONS_EVERY == 0
+            found = house.break_by(fault, detect)
+            mark = "held" if _is_caught(found, fault) else "MISSED"
+            _tell(file, found, mark)
+        if not is_clean_left:
+            return
         house.restore()
-        for number in range(fault.days):
-            house.deliver(
-                house.first + timedelta(days=number), fault if fault.feed else None, number + 1
-            )
-        detect = (position + seed) % _DETECTIONS_EVERY == 0
-        found = house.run(fault.name, fault.lake, detect)
-        broken.append(found)
-        mark = "held" if _is_caught(found, fault) else "MISSED"
-        print(
-            f"seed {seed}, {found.seconds:5.1f} s, {mark}: {fault.name}: "
-            f"{found.roots} {found.check}",
-            file=sys.stderr,
-        )
-    house.restore()
-    for number in range(CLEAN):
-        day = house.first + timedelta(days=number)
-        house.deliver(day)
-        found = house.run(f"{day:%A} {number + 1}")
-        clean.append(found)
-        print(
-            f"seed {seed}, {found.seconds:5.1f} s, clean: {found.name}: "
-            f"{found.roots} {found.check}",
-            file=sys.stderr,
-        )
-    print(
-        json.dumps(
-            {"broken": [asdict(each) for each in broken], "clean": [asdict(each) for each in clean]}
-        )
-    )
+        for number in range(CLEAN):
+            day = house.first + timedelta(days=number)
+            house.deliver(day)
+            found = house.run(f"{_CLEAN}{number + 1}, a {day:%A}")
+            if found.name not in known:
+                _tell(file, found, "clean")
+
+
+def _tell(file: TextIO, found: Found, mark: str) -> None:
+    print(json.dumps(asdict(found)), file=file, flush=True)
+    line = f"seed {found.seed}, {found.seconds:5.1f} s, {mark}: {found.name}"
+    print(f"{line}: {found.roots} {found.check}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
