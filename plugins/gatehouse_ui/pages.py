@@ -120,11 +120,7 @@ def table(settings: Settings, name: str) -> Content:
             return {"title": name, "missing": True, "message": f"No certificate of {name} yet."}
         published = session.get(PublishedVersion, name)
         waivers = _waivers(session, certificates)
-        incident = session.scalar(
-            sa.select(Incident).where(
-                Incident.kind == "data", Incident.subject_name == name, Incident.state != "resolved"
-            )
-        )
+        incident = next((each for each in _open_incidents(session) if _is_of(each, name)), None)
         return {
             "title": name,
             "newest": _certificate(certificates[0], waivers),
@@ -139,6 +135,11 @@ def table(settings: Settings, name: str) -> Content:
             "shown": _shown(published),
             "commands": compose(incident, "opened").commands if incident else (),
         }
+
+
+def _is_of(incident: Incident, table: str) -> bool:
+    roots = incident.details.get("roots", [incident.subject_name])
+    return incident.kind == "data" and table in roots
 
 
 def alerts(settings: Settings) -> Content:

@@ -11,8 +11,15 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from gatehouse.alerts import Cause, note, settle
+from gatehouse.alerts.message import compose
 from gatehouse.store import open_store
-from gatehouse.store.models import AlertDelivery, Certificate, Incident, Waiver
+from gatehouse.store.models import (
+    AlertDelivery,
+    Certificate,
+    CertificateCheck,
+    Incident,
+    Waiver,
+)
 from tests.alerts.conftest import TABLES, Desk, failing, unable
 from tests.gate.conftest import suite
 
@@ -52,6 +59,60 @@ def test_a_detection_that_goes_on_without_a_product_is_not_said_to_wait(
     (found,) = desk.open()
     assert found.details["going_on"] == going_on
     assert found.details["detections"] == ([] if going_on else ["takeover"])
+
+
+def _kept_out(feed: str = "events", **changes: object) -> CertificateCheck:
+    observed = {"feed": feed, "sources": [f"shop_{feed}"], "failing_rows": 700, "share": 0.7}
+    return failing(f"rows quarantined of {feed}", observed=observed, **changes)
+
+
+def test_a_feed_in_quarantine_is_one_incident_for_all_that_is_made_of_it(any_desk: Desk) -> None:
+    any_desk.gated(1, "dim_c", "failed", _kept_out())
+    any_desk.gated(1, "fct_a", "failed", _kept_out(), failing("rows missing by day"))
+    any_desk.gated(1, "fct_b", "failed", held_by=["fct_a"])
+    any_desk.cycle()
+    (found,) = any_desk.open()
+    assert found.cause_key == "data:raw.events"
+    assert found.title.startswith("raw.events: ")
+    assert found.details["tables"] == ["dim_c", "fct_a", "fct_b"]
+    assert [each["check"] for each in found.details["checks"]] == [
+        "rows quarantined of events",
+        "fct_a: rows missing by day",
+    ]
+    commands = dict(compose(found, "opened").commands)
+    assert commands["Why, of shop_events"] == "gatehouse quarantine list --source shop_events"
+    assert {name for name in commands if name.startswith("Let it pass")} == {
+        "Let it pass in dim_c",
+        "Let it pass in fct_a",
+    }
+
+
+def test_two_feeds_are_two_incidents_though_one_table_lacks_both(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "failed", _kept_out("events"), _kept_out("logins"))
+    desk.cycle()
+    assert {each.cause_key for each in desk.open()} == {"data:raw.events", "data:raw.logins"}
+
+
+def test_a_feed_has_arrived_when_no_table_lacks_it(desk: Desk) -> None:
+    for table in ("dim_c", "fct_a"):
+        desk.gated(1, table, "failed", _kept_out())
+    desk.cycle()
+    desk.gated(2, "fct_a")
+    desk.cycle()
+    assert [each.cause_key for each in desk.open()] == ["data:raw.events"]
+    # The other one has its rows too, and fails by something else.
+    desk.gated(3, "dim_c", "failed", failing())
+    desk.cycle()
+    assert [each.cause_key for each in desk.open()] == ["data:dim_c"]
+    assert [each.resolution for each in desk.incidents("resolved")] == ["passed"]
+
+
+def test_a_feed_is_missing_while_one_of_its_tables_could_not_be_checked(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "failed", _kept_out())
+    desk.cycle()
+    desk.gated(2, "fct_a", "could_not_check", unable())
+    desk.cycle()
+    assert {each.kind for each in desk.open()} == {"data", "infrastructure"}
 
 
 def test_two_causes_are_two_incidents(desk: Desk) -> None:

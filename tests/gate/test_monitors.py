@@ -259,10 +259,10 @@ def test_limits_are_proposed_from_certified_days_and_written_for_review(watched:
     by_limit = {each.limit: each for each in proposals}
     assert by_limit["rows_drop"].days == 30
     # Certified days were all alike, so half of the default is enough.
-    assert by_limit["rows_drop"].proposed == pytest.approx(0.23)
+    assert by_limit["rows_drop"].proposed == pytest.approx(0.2)
     assert by_limit["numbers"].furthest < by_limit["numbers"].proposed
     path = write_limits(watched.settings, proposals)
-    assert load_limits(path)["core.fct_a"].rows_drop == pytest.approx(0.23)
+    assert load_limits(path)["core.fct_a"].rows_drop == pytest.approx(0.2)
     found = _gate(watched, watched.sql(_rows("core.fct_a", 30, 1, units=57)))["fct_a"]
     assert [each.name for each in _failed(found)] == [
         "rows missing by day",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ class Cause:
     """One thing that is wrong, as seen now.
 
     Attributes:
-        key: what makes two sightings the same cause, e.g. ``data:fct_events``.
+        key: what makes two sightings the same cause, e.g. ``data:fct_events``, ``data:raw.events``.
         subject: root table, task, detection, monitor or channel.
         title: what is wrong, in a line.
         seen_at: when this was found; a sighting that is not newer counts as the same.
@@ -98,6 +98,15 @@ class Checked:
         ]
 
     @property
+    def kept_out(self) -> dict[str, list[str]]:
+        """Feeds of which too many rows were quarantined, with the sources that fill them."""
+        return {
+            str(each.observed["feed"]): [str(name) for name in each.observed.get("sources", [])]
+            for each in self.found("failed", "critical")
+            if each.observed.get("feed")
+        }
+
+    @property
     def unchecked(self) -> list[Check]:
         """Checks that hold nothing and could not be carried out, of a table that was certified."""
         return self.found("could_not_check", "critical", "warning") if self.is_certified else []
@@ -120,8 +129,9 @@ class Reader:
 def causes_of(tables: Iterable[Checked], readers: Sequence[Reader] | None = ()) -> list[Cause]:
     """What is wrong, one cause each, whatever number of tables it holds.
 
-    The root is a table that fails by itself and is held by none. What could not be checked says
-    nothing about the data, so it is a cause of its own kind: one for one error.
+    The root is a table that fails by itself and is held by none; or the feed of which too many rows
+    were quarantined, for all tables that are made of it. What could not be checked says nothing
+    about the data, so it is a cause of its own kind: one for one error.
 
     Args:
         tables: newest certificates.
@@ -131,8 +141,10 @@ def causes_of(tables: Iterable[Checked], readers: Sequence[Reader] | None = ()) 
     roots = [each for each in known if not each.is_certified and not each.held_by]
     failed = [each for each in roots if each.result == "failed"]
     warned = [each for each in known if each.is_certified and each.found("failed", "warning")]
+    feeds = sorted({feed for each in failed for feed in each.kept_out})
     return [
-        *(_data(each, "critical", known, readers) for each in failed),
+        *(_feed(feed, [r for r in failed if feed in r.kept_out], known, readers) for feed in feeds),
+        *(_data(each, "critical", known, readers) for each in failed if not each.kept_out),
         *(_data(each, "warning", known, readers) for each in warned),
         *_infrastructure([each for each in roots if each not in failed], known, readers),
         *_infrastructure([each for each in known if each.unchecked], known, readers),
@@ -188,6 +200,40 @@ def _data(
             "more_checks": max(0, len(checks) - _MOST_CHECKS),
             "row_count": root.row_count,
             "snapshot_id": root.snapshot_id,
+        },
+    )
+
+
+def _feed(
+    feed: str, roots: list[Checked], known: list[Checked], readers: Sequence[Reader] | None
+) -> Cause:
+    """What is missing in one feed, and whatever does not hold in the tables that lack it."""
+    pairs = [(root, check) for root in roots for check in root.found("failed", "critical")]
+    own = [check for _, check in pairs if check.observed.get("feed") == feed]
+    others = [
+        replace(check, name=f"{root.table}: {check.name}")
+        for root, check in pairs
+        if not check.observed.get("feed")
+    ]
+    names = roots[0].table + (f" and {len(roots) - 1} more" if len(roots) > 1 else "")
+    checks = [own[0], *others]
+    return Cause(
+        key=data_key(f"raw.{feed}"),
+        kind="data",
+        severity="critical",
+        subject=roots[0].table,
+        title=f"raw.{feed}: too many of its rows are in quarantine, and missing in {names}",
+        seen_at=max(each.checked_at for each in roots),
+        owner=own[0].owner,
+        details={
+            **_reach(roots, known, readers),
+            **_observed(checks),
+            "checks": [_check(each) for each in checks[:_MOST_CHECKS]],
+            "more_checks": max(0, len(checks) - _MOST_CHECKS),
+            "snapshot_id": max(each.snapshot_id for each in roots),
+            "roots": [each.table for each in roots],
+            "feed": feed,
+            "sources": roots[0].kept_out[feed],
         },
     )
 

@@ -162,17 +162,24 @@ def reconcile(keeper: Keeper, causes: Iterable[Cause], tables: Mapping[str, Chec
 
 def _over(incident: Incident, tables: Mapping[str, Checked]) -> str:
     """How an incident that is not seen any more ended; empty if nobody knows yet."""
-    if incident.kind == "data":
-        root = tables.get(incident.subject_name)
-        if root is None:
-            return "gone"
-        if not root.is_certified:
-            return ""
-        return "waived" if root.is_waived else "passed"
     named = incident.details.get("roots", [incident.subject_name])
     roots = [tables[name] for name in named if name in tables]
+    if incident.kind == "data":
+        if not roots:
+            return "gone"
+        feed = incident.details.get("feed")
+        # What else may be wrong with a table by now is a cause of its own.
+        mended = [each for each in roots if feed and _has_arrived(each, feed)]
+        if any(not each.is_certified for each in roots if each not in mended):
+            return ""
+        return "waived" if any(each.is_waived for each in roots) else "passed"
     waiting = [each for each in roots if each.result == "could_not_check" or each.unchecked]
     return "" if waiting else "checked"
+
+
+def _has_arrived(table: Checked, feed: str) -> bool:
+    """Whether a table was judged again, and its feed is not what it fails by."""
+    return table.result == "failed" and feed not in table.kept_out
 
 
 def note(settings: Settings, cause: Cause, *, now: datetime | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ _HOW = {
     "sent": "the channel works again",
 }
 _MOST_NAMES = 12
+_MOST_COMMANDS = 5
 _MOST_CHARACTERS = 600
 
 
@@ -170,6 +171,8 @@ def _commands(incident: Incident) -> list[tuple[str, str]]:
         return [("Look closer", look), acknowledge]
     checks = incident.details.get("checks", [])
     check = next((each["check"] for each in checks if each.get("check")), "CHECK")
+    if incident.details.get("feed"):
+        return [*_of_feed(incident.details, check), acknowledge]
     return [
         ("Look closer", f"gatehouse certificate {subject}"),
         ("See rows", f"gatehouse certificate {subject} {_quoted(check)} --rows"),
@@ -181,6 +184,17 @@ def _commands(incident: Incident) -> list[tuple[str, str]]:
         ("Go back", f"gatehouse rollback {subject} --reason WHY"),
         acknowledge,
     ]
+
+
+def _of_feed(details: Mapping[str, Any], check: str) -> Iterator[tuple[str, str]]:
+    """Of rows in quarantine: they are seen and mended where they are kept, not in a table."""
+    for name in details.get("sources", [])[:_MOST_COMMANDS]:
+        source = _quoted(name)
+        yield f"Why, of {name}", f"gatehouse quarantine list --source {source}"
+        yield f"Once it is mended, {name}", f"gatehouse quarantine replay --source {source}"
+    for table in details.get("roots", [])[:_MOST_COMMANDS]:
+        passing = f"gatehouse waive {_quoted(table)} {_quoted(check)} --days 1 --reason WHY"
+        yield f"Let it pass in {table}", passing
 
 
 def _quoted(text: str) -> str:

@@ -90,6 +90,8 @@ def arrivals(
             "failing_rows": quarantined,
             "share": round(share, 4),
             "limit": suite.most_quarantined,
+            "feed": feed,
+            "sources": sorted(sources),
         }
         found.append(_check(suite, feed, result, observed))
     return found

@@ -1,8 +1,9 @@
 """What a table looks like, day by day and product by product: counts, never values of a person.
 
 Each actor has one vote: a number is first averaged per actor, an hour counts the actors active in
-it, and of an actor's rows only so many count. So a handful of accounts, however busy, moves no
-profile: an attack is news, not a broken feed, and must not hold the detections that would find it.
+it, and of its rows no more count than the busy ones of the day have. So a handful of accounts,
+however busy, moves no profile: an attack is news, not a broken feed, and must not hold the
+detections that would find it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
     from gatehouse.gate.suites import Drift
 
-# Rows of an actor, day and product beyond this many say more of the actor than of the feed.
-_MOST_ROWS = 20
+# Rows of a unit beyond those of this quantile of the day's say more of it than of the feed. A
+# number of rows would not do: of a feed that lost half, the busy would still have as many.
+_BUSY = 0.95
 _MOST_VALUES = 300
 OTHER_VALUES = "(others)"
 _CODE = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
@@ -37,7 +39,8 @@ class Profile:
 
     Attributes:
         rows: all rows.
-        capped: rows, of one unit not more than 20.
+        capped: rows, of one unit not more than of the 95th percentile of the day's units
+            (winsorised sum; Tukey, The Future of Data Analysis, 1962).
         units: distinct units, mostly actors.
         nulls: by column, the mean over units of the share of their rows without a value.
         hours: (24,) units active in each hour (UTC); empty if the table has no time of day.
@@ -165,7 +168,7 @@ def _by_unit(
         first.append(f"count(distinct hash({repeats})) as _distinct")
     second = [
         "cast(sum(_rows) as bigint)",
-        f"cast(sum(least(_rows, {_MOST_ROWS})) as bigint)",
+        "cast(sum(least(_rows, _busy)) as bigint)",
         "count(*)",
         *(f"avg(1 - _n{i} / _rows)" for i in range(len(watched))),
         *(
@@ -181,8 +184,9 @@ def _by_unit(
     ]
     rows = connection.execute(
         f"select _day, _surface, {', '.join(second)} from ("
-        f"select _day, _surface, _unit, {', '.join(first)} from {source} "
-        "group by _day, _surface, _unit) group by _day, _surface"
+        f"select *, quantile_disc(_rows, {_BUSY}) over (partition by _day, _surface) as _busy "
+        f"from (select _day, _surface, _unit, {', '.join(first)} from {source} "
+        "group by _day, _surface, _unit)) group by _day, _surface"
     ).fetchall()
     return {(row[0], row[1]): _profile(row[2:], watched, drift) for row in rows if row[0]}
 

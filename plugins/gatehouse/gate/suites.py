@@ -107,7 +107,7 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rows_drop: float = Field(default=0.45, gt=0, lt=1)
+    rows_drop: float = Field(default=0.4, gt=0, lt=1)
     rows_rise: float = Field(default=3, gt=0)
     units_drop: float = Field(default=0.45, gt=0, lt=1)
     units_rise: float = Field(default=3, gt=0)
