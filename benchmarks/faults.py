@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import duckdb
 
@@ -26,6 +26,9 @@ from _harness import Measurement, scratch, setting, stage_environment
 from _worlds import seeds_of
 from faults_cases import FAULTS, Fault
 from gatehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from gatehouse.alerts.causes import Cause
 
 ACTORS, CLEAN = int(setting("ACTORS", "3000")), int(setting("CLEAN", "20"))
 _CERTIFIED_DAYS = 28
@@ -41,8 +44,8 @@ class Found:
     Attributes:
         name: the fault; a day for a clean one.
         held: tables that were not certified.
-        roots: of them, those that failed by themselves, causes first.
-        check: the first failed critical check of the first root.
+        roots: what the alerts name as causes: feeds first, then tables in the order of lineage.
+        check: the check that the first of them names.
         seconds: ingest, build and gate together.
         waiting: detections that ran although a table of theirs is held, or did not although none
             is; None where they were not run.
@@ -129,7 +132,11 @@ def _tell_clean(measurement: Measurement, clean: list[Found]) -> None:
 
 
 def _is_caught(found: Found, fault: Fault) -> bool:
-    return bool(found.roots) and found.roots[0] in fault.roots
+    return bool(found.held) and bool(found.roots) and found.roots[0] in _right(fault)
+
+
+def _right(fault: Fault) -> set[str]:
+    return {*fault.roots, *([f"raw.{fault.feed}"] if fault.feed else [])}
 
 
 def _in_a_process(folder: Path, seed: int, only: str, keep: Path) -> dict[str, list[Any]]:
@@ -271,33 +278,47 @@ class House:
         """Build and check; or break what is built, and check that."""
         from gatehouse.gate import run_gate
         from gatehouse.lake import Lake
+        from gatehouse.proof.drill import pretend_build
 
         started = time.monotonic()
         if lake:
             with Lake(self.settings).writer("fault") as connection:
                 for statement in lake:
                     connection.execute(statement.replace("{day}", str(self.first)))
-            report = run_gate(self.settings, snapshot_id=Lake(self.settings).current_snapshot())
+            report = run_gate(self.settings, build_id=pretend_build(self.settings))
         else:
             self.build()
             report = run_gate(self.settings)
-        roots = [each for each in report.tables if not each.is_certified and not each.held_by]
-        checks = [
-            c
-            for each in roots
-            for c in each.checks
-            if c.result == "failed" and c.severity == "critical"
-        ]
         seconds = round(time.monotonic() - started, 1)
+        causes = _causes(self.settings, [each.table for each in report.tables])
         return Found(
             self.seed,
             name,
             [*report.held],
-            [each.table for each in roots],
-            checks[0].name if checks else (roots[0].message if roots else ""),
+            [cause.key.removeprefix("data:") for cause in causes],
+            _words(causes[0]) if causes else "",
             seconds,
             _wrongly(self.settings, {*report.held}) if detect else None,
         )
+
+
+def _causes(settings: Settings, order: list[str]) -> list[Cause]:
+    """What is told, critical alone: feeds first, then tables after what they are made from."""
+    from gatehouse.alerts.causes import causes_of
+    from gatehouse.alerts.checked import newest_checked
+    from gatehouse.store import open_store
+
+    with open_store(settings, read_only=True).begin() as session:
+        causes = causes_of(newest_checked(session).values())
+    critical = [cause for cause in causes if cause.severity == "critical"]
+    return sorted(
+        critical, key=lambda each: (not each.details.get("feed"), order.index(each.subject))
+    )
+
+
+def _words(cause: Cause) -> str:
+    checks = cause.details.get("checks")
+    return str(checks[0]["check"] if checks else cause.title)
 
 
 def _wrongly(settings: Settings, held: set[str]) -> list[str]:

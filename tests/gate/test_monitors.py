@@ -179,6 +179,35 @@ def test_a_day_that_was_not_over_is_judged_when_the_next_ones_have_come(watched:
         assert found.is_certified == (hours == 23)
 
 
+def test_a_day_that_all_others_have_and_one_has_not_is_missed(watched: House) -> None:
+    rest = [_rows(table, 30, 2) for table in ("raw.a", "raw.c", "core.fct_a", "core.fct_b")]
+    found = _gate(watched, watched.sql(*rest))
+    assert {name for name, each in found.items() if not each.is_certified} == {"dim_c"}
+    observed = {each.name: each.observed for each in _failed(found["dim_c"])}["rows missing by day"]
+    assert (observed["since"], observed["observed"]) == ("2024-01-31", 0)
+    # Late, and then it is there.
+    assert _gate(watched, watched.sql(_rows("core.dim_c", 30, 2)))["dim_c"].is_certified
+
+
+def test_what_lags_behind_the_others_may_lag_as_far_as_before(house: House) -> None:
+    for table in ("fct_a", "dim_c"):
+        house.suite(table, expectations=[], drift=[DRIFT])
+    house.suite("fct_b", expectations=[], drift=[FEED])
+    house.fill(0)
+    on_time = ("raw.a", "raw.c", "core.fct_a", "core.fct_b")
+    first = [_rows(table, 0, 30) for table in on_time]
+    assert _gate(house, house.sql(*first, _rows("core.dim_c", 0, 27)))["dim_c"].is_certified
+    then = [_rows(table, 30, 2) for table in on_time]
+    assert _gate(house, house.sql(*then, _rows("core.dim_c", 27, 2)))["dim_c"].is_certified
+    assert not _gate(house, house.sql(*[_rows(t, 32, 1) for t in on_time]))["dim_c"].is_certified
+
+
+def test_one_table_that_is_ahead_makes_no_other_late(watched: House) -> None:
+    assert all(
+        each.is_certified for each in _gate(watched, watched.sql(_rows("raw.a", 30, 9))).values()
+    )
+
+
 def test_a_gate_that_ends_late_keeps_nothing_over_a_newer_one(watched: House) -> None:
     older = watched.sql(_rows("core.fct_a", 30, 1))
     newer = watched.sql(_rows("core.fct_a", 31, 1))

@@ -120,7 +120,7 @@ def test_the_copy_can_be_broken_at_will(gated: House) -> None:
             connection.execute("drop table lake.core.dim_c")
             connection.execute("call ducklake_expire_snapshots('lake', older_than => now())")
             connection.execute("call ducklake_cleanup_old_files('lake', cleanup_all => true)")
-        run_gate(copy, tables=["fct_a"], build_id=drill._pretend_build(copy))
+        run_gate(copy, tables=["fct_a"], build_id=drill.pretend_build(copy))
     assert state(gated.settings) == before
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gatehouse.gate.drift import Reading, judge
+from gatehouse.gate.due import days_after
 from gatehouse.gate.past import CertifiedPast, Judged, read_past
 from gatehouse.gate.profiles import changed_days, read_profiles
 from gatehouse.gate.results import CheckResult, Severity
@@ -56,6 +57,7 @@ def monitor(
     suite: Suite,
     drift: Drift,
     subject: Subject,
+    due: date | None = None,
 ) -> Monitored:
     """Judge the days of a relation that changed since it was certified, and those after.
 
@@ -66,11 +68,13 @@ def monitor(
         suite: its suite.
         drift: what is looked at.
         subject: what is checked; a day that was not over when its last rows arrived is not judged.
+        due: last day that the relation should have, rows or not; see `gatehouse.gate.due`.
     """
     relation = drift.relation(table.table)
     past = read_past(settings, table.table, relation, subject.snapshot_id)
     columns = drift.columns if drift.of else table.columns
-    return compare(connection, relation, drift, suite.limits[relation], columns, past, subject)
+    limits = suite.limits[relation]
+    return compare(connection, relation, drift, limits, columns, past, subject, due)
 
 
 def compare(
@@ -81,6 +85,7 @@ def compare(
     columns: Collection[str],
     past: CertifiedPast,
     subject: Subject,
+    due: date | None = None,
 ) -> Monitored:
     """As `monitor`, with the past and the limits given.
 
@@ -92,8 +97,9 @@ def compare(
         columns: columns for which is counted how many lack a value.
         past: its certified days.
         subject: what is checked.
+        due: last day that the relation should have.
     """
-    days = _days(connection, relation, drift, past, subject.snapshot_id)
+    days = _days(connection, relation, drift, past, subject.snapshot_id, due)
     profiles = read_profiles(connection, relation, drift, columns, days)
     # A certified day that is gone altogether has no rows to tell of it.
     known = past.profiles if past.snapshot_id is not None else {}
@@ -212,6 +218,7 @@ def _days(
     drift: Drift,
     past: CertifiedPast,
     snapshot_id: int,
+    due: date | None,
 ) -> set[date] | None:
     """Days that changed since the table was certified, and all from the last one on; None: all."""
     if past.snapshot_id is None or not drift.day:
@@ -236,7 +243,7 @@ def _days(
         f"lake.{identifier(schema)}.{identifier(name)} where {column} >= cast($1 as date)",
         [last],
     ).fetchall()
-    return changed | {row[0] for row in newest} | {last}
+    return changed | {row[0] for row in newest} | {last} | days_after(last, due)
 
 
 def _is_over(day: date, arrived_to: datetime | None) -> bool:

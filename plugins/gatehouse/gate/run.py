@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ import duckdb
 from gatehouse.errors import GatehouseError, telling
 from gatehouse.gate.arrivals import arrivals, feeds_of, not_counted, sources_by_contract
 from gatehouse.gate.dbt_checks import DbtChecks, not_run, run_dbt_tests
+from gatehouse.gate.due import due_days
 from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import CoreTable, core_tables
 from gatehouse.gate.monitors import monitor
@@ -138,6 +139,7 @@ class _Run:
     mapped: dict[str, list[str]] | GatehouseError = field(default_factory=dict)
     shown: Mapping[str, Published] = field(default_factory=dict)
     suites: dict[str, Suite | GatehouseError] = field(default_factory=dict)
+    due: Mapping[str, date] | None = None
     canaries: Canaries | None = None
     planted_seconds: float = 0.0
 
@@ -274,7 +276,8 @@ class _Run:
         checks: list[CheckResult] = []
         for drift in suite.drift if rows.count else []:
             try:
-                found = monitor(self.settings, connection, table, suite, drift, self.subject)
+                due = self._due(connection).get(drift.relation(table.table))
+                found = monitor(self.settings, connection, table, suite, drift, self.subject, due)
             except Exception as error:  # as of GX: it says nothing about the data
                 log.warning("%s: not compared (%s)", table.table, type(error).__name__)
                 checks.append(_not_compared(drift, drift.relation(table.table), error))
@@ -282,6 +285,14 @@ class _Run:
                 self.judged.setdefault(table.table, []).append(found.judged)
                 checks += found.checks
         return checks
+
+    def _due(self, connection: duckdb.DuckDBPyConnection) -> Mapping[str, date]:
+        """The days that relations should have by now, found out once a run."""
+        if self.due is None:
+            suites = [suite for suite in self.suites.values() if isinstance(suite, Suite)]
+            drifts = {suite.table: suite.drift for suite in suites}
+            self.due = due_days(self.settings, connection, drifts, self.subject)
+        return self.due
 
     def _gx(
         self, gx: GxRunner, suite: Suite, rows: Rows, previous: Mapping[str, float]
