@@ -324,10 +324,11 @@ def _words(cause: Cause) -> str:
 def _wrongly(settings: Settings, held: set[str]) -> list[str]:
     """Detections that ran on a held table's new version, or waited without reason.
 
-    A held table keeps its certified version, so what reads it runs on that or waits; what reads
-    none of the held tables must have succeeded.
+    A held table keeps its certified version, so what reads it runs on that or waits, or reads the
+    new one without the products that failed; what reads none of them must have succeeded.
     """
     from gatehouse.detection import run_detections
+    from gatehouse.detection.inputs import rows_stamped
     from gatehouse.gate import certified_versions
     from gatehouse.store import open_store
     from gatehouse.store.models import DetectionRun
@@ -344,8 +345,10 @@ def _wrongly(settings: Settings, held: set[str]) -> list[str]:
             reads = run.inputs
             if run.status == "held" and not held & {*reads}:
                 wrong.append(name)
+            in_part = rows_stamped(run.parameters)
             for table, version in reads.items():
-                if table in shown and version["snapshot_id"] > shown[table].snapshot_id:
+                is_newer = table in shown and version["snapshot_id"] > shown[table].snapshot_id
+                if is_newer and table not in in_part:
                     wrong.append(name)
     return wrong
 

@@ -12,9 +12,11 @@ from tests.store.factories import build_run
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, run_gate
 from gatehouse.gate.calibrate import propose_limits, write_limits
+from gatehouse.gate.drift import Reading
+from gatehouse.gate.monitors import checks_of
 from gatehouse.gate.results import CheckResult, TableResult
 from gatehouse.gate.rollback import lift, roll_back
-from gatehouse.gate.suites import load_limits, load_suite
+from gatehouse.gate.suites import Drift, Limits, load_limits, load_suite
 from gatehouse.gate.waivers import end_waiver, waive
 from gatehouse.store import open_store
 from gatehouse.store.models import TableProfile
@@ -206,6 +208,23 @@ def test_one_table_that_is_ahead_makes_no_other_late(watched: House) -> None:
     assert all(
         each.is_certified for each in _gate(watched, watched.sql(_rows("raw.a", 30, 9))).values()
     )
+
+
+@pytest.mark.parametrize(
+    ("off", "named"),
+    [(("api",), ["api"]), (("api", "chat"), []), (("", "api"), [])],
+    ids=["one", "all that were judged", "of none"],
+)
+def test_what_is_wrong_with_every_product_is_no_product_s(
+    off: tuple[str, ...], named: list[str]
+) -> None:
+    drift = Drift.model_validate({**DRIFT, "surface": "product"})
+    readings = [
+        Reading("rows_drop", "", FIRST, name, 0.9 if name in off else 0.0, 1, 1)
+        for name in {"api", "chat", *off}
+    ]
+    check = next(c for c in checks_of(drift, Limits(), readings) if c.name == "rows missing by day")
+    assert (check.result, check.observed.get("products", [])) == ("failed", named)
 
 
 def test_a_gate_that_ends_late_keeps_nothing_over_a_newer_one(watched: House) -> None:

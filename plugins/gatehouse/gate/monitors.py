@@ -176,7 +176,7 @@ def _check(
     if beyond:
         observed |= {
             "since": min(each.day for each in beyond).isoformat() if drift.day else None,
-            "products": _products(beyond),
+            "products": _products(beyond, readings),
             "beyond": len(beyond),
         }
     return CheckResult(
@@ -192,10 +192,15 @@ def _check(
     )
 
 
-def _products(beyond: list[Reading]) -> list[str]:
-    """The products that are beyond a limit; none where rows without a product are."""
+def _products(beyond: list[Reading], readings: list[Reading]) -> list[str]:
+    """The products that are beyond a limit; none where it is the whole feed that is.
+
+    What is wrong with all products that could be judged is no product's, and likely wrong with
+    those too that had too few actors to be judged. Rows without a product are of any.
+    """
     products = {each.surface for each in beyond}
-    return [] if "" in products else sorted(products)
+    is_whole = "" in products or products == {each.surface for each in readings}
+    return [] if is_whole else sorted(products)
 
 
 def _severity(drift: Drift, name: str, beyond: list[Reading]) -> Severity:
