@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Of two, nobody knows which one is right.
 _LEAST_RELATIONS = 3
 _MOST_DAYS = 14
+_BETWEEN_FEEDS = timedelta(days=1)
 
 
 def due_days(
@@ -62,7 +63,10 @@ def due_days(
     if len(newest) < _LEAST_RELATIONS:
         return {}
     then, now = median_low(certified.values()), median_low(newest.values())
-    return {relation: now - max(timedelta(0), then - day) for relation, day in certified.items()}
+    return {
+        relation: now - _BETWEEN_FEEDS - max(timedelta(0), then - day)
+        for relation, day in certified.items()
+    }
 
 
 def days_after(last: date, due: date | None) -> set[date]:
