@@ -226,16 +226,15 @@ class House:
         self._built = self.settings.home.parent / "built"
         shutil.copytree(self.settings.home, self._kept)
 
-    def restore(self) -> None:
+    def restore(self, kept: Path | None = None) -> None:
         """Back to the certified state; at the same place, which the lake remembers."""
         shutil.rmtree(self.settings.home)
-        shutil.copytree(self._kept, self.settings.home)
+        shutil.copytree(kept or self._kept, self.settings.home)
 
     def restore_built(self) -> None:
         """To the certified state with one clean day more, built and not checked."""
         if self._built.exists():
-            shutil.rmtree(self.settings.home)
-            shutil.copytree(self._built, self.settings.home)
+            self.restore(self._built)
             return
         self.restore()
         self.deliver(self.first)

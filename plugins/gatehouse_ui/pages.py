@@ -107,6 +107,7 @@ def build(settings: Settings, build_id: str) -> Content:
 
 def table(settings: Settings, name: str) -> Content:
     """One table: its newest checks, what to do about them, and its certificates so far."""
+    from gatehouse.alerts.incidents import roots_of
     from gatehouse.alerts.message import compose
 
     with open_store(settings, read_only=True)() as session:
@@ -120,7 +121,8 @@ def table(settings: Settings, name: str) -> Content:
             return {"title": name, "missing": True, "message": f"No certificate of {name} yet."}
         published = session.get(PublishedVersion, name)
         waivers = _waivers(session, certificates)
-        incident = next((each for each in _open_incidents(session) if _is_of(each, name)), None)
+        incidents = (each for each in _open_incidents(session) if each.kind == "data")
+        incident = next((each for each in incidents if name in roots_of(each)), None)
         return {
             "title": name,
             "newest": _certificate(certificates[0], waivers),
@@ -135,11 +137,6 @@ def table(settings: Settings, name: str) -> Content:
             "shown": _shown(published),
             "commands": compose(incident, "opened").commands if incident else (),
         }
-
-
-def _is_of(incident: Incident, table: str) -> bool:
-    roots = incident.details.get("roots", [incident.subject_name])
-    return incident.kind == "data" and table in roots
 
 
 def alerts(settings: Settings) -> Content:

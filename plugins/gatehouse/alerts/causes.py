@@ -195,9 +195,7 @@ def _data(
         owner=next((each.owner for each in checks if each.owner), ""),
         details={
             **_reach([root], known if severity == "critical" else [], readers),
-            **_observed(checks),
-            "checks": [_check(each) for each in checks[:_MOST_CHECKS]],
-            "more_checks": max(0, len(checks) - _MOST_CHECKS),
+            **_told(checks),
             "row_count": root.row_count,
             "snapshot_id": root.snapshot_id,
         },
@@ -215,21 +213,17 @@ def _feed(
         for root, check in pairs
         if not check.observed.get("feed")
     ]
-    names = roots[0].table + (f" and {len(roots) - 1} more" if len(roots) > 1 else "")
-    checks = [own[0], *others]
     return Cause(
         key=data_key(f"raw.{feed}"),
         kind="data",
         severity="critical",
         subject=roots[0].table,
-        title=f"raw.{feed}: too many of its rows are in quarantine, and missing in {names}",
+        title=f"raw.{feed}: too many of its rows are in quarantine, and missing in {_named(roots)}",
         seen_at=max(each.checked_at for each in roots),
         owner=own[0].owner,
         details={
             **_reach(roots, known, readers),
-            **_observed(checks),
-            "checks": [_check(each) for each in checks[:_MOST_CHECKS]],
-            "more_checks": max(0, len(checks) - _MOST_CHECKS),
+            **_told([own[0], *others]),
             "snapshot_id": max(each.snapshot_id for each in roots),
             "roots": [each.table for each in roots],
             "feed": feed,
@@ -253,7 +247,7 @@ def _not_checked(
     words: str, tables: list[Checked], known: list[Checked], readers: Sequence[Reader] | None
 ) -> Cause:
     certified = all(each.is_certified for each in tables)
-    names = tables[0].table + (f" and {len(tables) - 1} more" if len(tables) > 1 else "")
+    names = _named(tables)
     severity: Severity = "warning" if certified else "critical"
     digest = hashlib.sha256(words.encode()).hexdigest()[:16]
     return Cause(
@@ -311,8 +305,12 @@ def _goes_on(reader: Reader, known: list[Checked]) -> bool:
     )
 
 
-def _observed(checks: list[Check]) -> dict[str, Any]:
-    """First failing day and products, where a check knows them."""
+def _named(tables: list[Checked]) -> str:
+    return tables[0].table + (f" and {len(tables) - 1} more" if len(tables) > 1 else "")
+
+
+def _told(checks: list[Check]) -> dict[str, Any]:
+    """The first of the checks; first failing day and products, where any of them knows them."""
     days = [day for each in checks if (day := _day(each.observed.get("since")))]
     products = {
         str(name)
@@ -320,7 +318,12 @@ def _observed(checks: list[Check]) -> dict[str, Any]:
         if isinstance(each.observed.get("products"), list)
         for name in each.observed["products"]
     }
-    return {"since": min(days) if days else None, "products": sorted(products)}
+    return {
+        "since": min(days) if days else None,
+        "products": sorted(products),
+        "checks": [_check(each) for each in checks[:_MOST_CHECKS]],
+        "more_checks": max(0, len(checks) - _MOST_CHECKS),
+    }
 
 
 def _day(text: object) -> str | None:

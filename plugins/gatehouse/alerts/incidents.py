@@ -162,8 +162,7 @@ def reconcile(keeper: Keeper, causes: Iterable[Cause], tables: Mapping[str, Chec
 
 def _over(incident: Incident, tables: Mapping[str, Checked]) -> str:
     """How an incident that is not seen any more ended; empty if nobody knows yet."""
-    named = incident.details.get("roots", [incident.subject_name])
-    roots = [tables[name] for name in named if name in tables]
+    roots = [tables[name] for name in roots_of(incident) if name in tables]
     if incident.kind == "data":
         if not roots:
             return "gone"
@@ -175,6 +174,12 @@ def _over(incident: Incident, tables: Mapping[str, Checked]) -> str:
         return "waived" if any(each.is_waived for each in roots) else "passed"
     waiting = [each for each in roots if each.result == "could_not_check" or each.unchecked]
     return "" if waiting else "checked"
+
+
+def roots_of(incident: Incident) -> list[str]:
+    """The tables that an incident of the gate is about."""
+    roots: list[str] = incident.details.get("roots", [incident.subject_name])
+    return roots
 
 
 def _has_arrived(table: Checked, feed: str) -> bool:

@@ -7,7 +7,7 @@ the others: where most feeds have come to a day, one that always kept up with th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from statistics import median_low
 from typing import TYPE_CHECKING
 
@@ -98,14 +98,12 @@ def _newest(
 
     schema, _, table = relation.partition(".")
     column = identifier(drift.day)
-    arrived_to = subject.interval_end_at
-    end = arrived_to.astimezone(UTC).date() if arrived_to else date.max
     try:
         row = connection.execute(
             f"select max(cast({column} as date)) "
             f"from lake.{identifier(schema)}.{identifier(table)} "
             f"where {column} >= cast($1 as date) and {column} < cast($2 as date)",
-            [last, end],
+            [last, subject.first_open_day],
         ).fetchone()
     except duckdb.Error:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from gatehouse.gate.drift import Reading, judge
@@ -104,7 +104,7 @@ def compare(
     # A certified day that is gone altogether has no rows to tell of it.
     known = past.profiles if past.snapshot_id is not None else {}
     seen = {day for day, _ in [*profiles, *known]} if days is None else days
-    over = {day for day in seen if _is_over(day, subject.interval_end_at)} if drift.day else seen
+    over = {day for day in seen if day < subject.first_open_day} if drift.day else seen
     readings = judge(drift, limits, profiles, past.profiles, over)
     return Monitored(checks_of(drift, limits, readings), Judged(relation, over, profiles))
 
@@ -249,9 +249,3 @@ def _days(
         [last],
     ).fetchall()
     return changed | {row[0] for row in newest} | {last} | days_after(last, due)
-
-
-def _is_over(day: date, arrived_to: datetime | None) -> bool:
-    if arrived_to is None:
-        return True
-    return arrived_to >= datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)

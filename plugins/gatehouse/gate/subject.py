@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,6 +31,12 @@ class Subject:
     interval_start_at: datetime | None = None
     interval_end_at: datetime | None = None
     unbuilt: frozenset[str] = frozenset()
+
+    @property
+    def first_open_day(self) -> date:
+        """The day (UTC) that was not over when the last rows arrived; days before it were."""
+        end = self.interval_end_at
+        return date.max if end is None else end.astimezone(UTC).date()
 
 
 def choose_subject(settings: Settings, snapshot_id: int | None, build_id: str | None) -> Subject:
