@@ -33,7 +33,7 @@ class Settings(BaseSettings):
         home: everything that is written; two homes run side by side.
         landing: folder in which files arrive.
         catalog: DuckLake catalog: ``sqlite:PATH`` or ``postgres:CONNECTION STRING``.
-        data_path: folder of the lake's Parquet files.
+        data_path: where the lake's Parquet files are: a folder, or ``s3://BUCKET/PREFIX``.
         store_url: SQLAlchemy URL of the operational store.
         api_host: address the Airflow UI binds to.
         api_port: port of the Airflow UI; the two ports above it are used for log servers.
@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     home: Path = Path(".gatehouse")
     landing: Path = Path()
     catalog: str = ""
-    data_path: Path = Path()
+    data_path: str = ""
     store_url: str = ""
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8931, ge=1024, le=65000)
@@ -67,14 +67,15 @@ class Settings(BaseSettings):
         derived: dict[str, object] = {"project": project, "home": home}
         if "landing" not in self.model_fields_set:
             derived["landing"] = home / "landing"
-        if "data_path" not in self.model_fields_set:
-            derived["data_path"] = home / "lake" / "data"
+        if not self.data_path:
+            derived["data_path"] = str(home / "lake" / "data")
+        elif "://" not in self.data_path:
+            derived["data_path"] = str(Path(self.data_path).expanduser().resolve())
         if not self.catalog:
             derived["catalog"] = f"sqlite:{home / 'lake' / 'catalog.sqlite'}"
         if not self.store_url:
             derived["store_url"] = f"sqlite:///{home / 'store.db'}"
-        for name in ("landing", "data_path"):
-            derived.setdefault(name, getattr(self, name).expanduser().resolve())
+        derived.setdefault("landing", self.landing.expanduser().resolve())
         for name, value in derived.items():
             object.__setattr__(self, name, value)
         return self

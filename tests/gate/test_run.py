@@ -93,7 +93,7 @@ def test_an_orphan_is_a_warning_where_its_test_says_so(house: House) -> None:
 
 
 def _data_files(house: House, table: str) -> list[Path]:
-    return sorted((house.settings.data_path / "core" / table).rglob("*.parquet"))
+    return sorted((Path(house.settings.data_path) / "core" / table).rglob("*.parquet"))
 
 
 def test_a_lost_data_file_is_neither_passed_nor_failed(house: House) -> None:

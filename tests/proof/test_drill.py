@@ -56,7 +56,7 @@ def incidents(settings: Settings) -> dict[str, str]:
 
 def state(settings: Settings) -> tuple[object, ...]:
     """All that a drill must not touch."""
-    files = sorted(path for path in settings.data_path.rglob("*") if path.is_file())
+    files = sorted(path for path in Path(settings.data_path).rglob("*") if path.is_file())
     catalog = Path(settings.catalog.partition(":")[2])
     with open_store(settings, read_only=True).begin() as session:
         certificates = session.query(Certificate).count()

@@ -16,6 +16,7 @@ from gatehouse.errors import GatehouseError
 from gatehouse.files import write_whole
 from gatehouse.lake import Lake
 from gatehouse.lake.extensions import extension_directory
+from gatehouse.lake.storage import Storage
 from gatehouse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -178,7 +179,7 @@ def environment(settings: Settings, snapshot_id: int | None = None) -> Iterator[
     values = {
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "GATEHOUSE_DBT_LAKE_URI": Lake(settings).uri,
-        "GATEHOUSE_DBT_DATA_PATH": f"{settings.data_path}/",
+        "GATEHOUSE_DBT_DATA_PATH": Storage.parse(settings.data_path).root,
         "GATEHOUSE_DBT_EXTENSIONS": str(extension_directory(settings.home)),
         "GATEHOUSE_DBT_SNAPSHOT": str(snapshot_id or 0),
         "GATEHOUSE_DBT_MEMORY_LIMIT": settings.memory_limit,

@@ -21,6 +21,7 @@ from gatehouse.gate.published import (
 )
 from gatehouse.lake import CERTIFIED_SCHEMA, LAKE
 from gatehouse.lake.sql import literal
+from gatehouse.lake.storage import Storage
 from gatehouse.settings import Settings
 
 # Table functions that make rows of their arguments. All others read files, settings or catalogs.
@@ -90,7 +91,9 @@ def certified_session(
     connection = open_certified(settings, allow_expired=allow_expired, needs=needs)
     try:
         connection.execute("set python_enable_replacements = false")
-        connection.execute(f"set allowed_directories = [{literal(f'{settings.data_path}/')}]")
+        connection.execute(
+            f"set allowed_directories = [{literal(Storage.parse(settings.data_path).root)}]"
+        )
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection

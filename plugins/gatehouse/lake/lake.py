@@ -15,6 +15,7 @@ from gatehouse.lake.catalog import Catalog
 from gatehouse.lake.extensions import EXTENSIONS, extension_directory
 from gatehouse.lake.place import writers_place
 from gatehouse.lake.sql import identifier, literal
+from gatehouse.lake.storage import Storage
 from gatehouse.settings import Settings
 
 LAKE = "lake"
@@ -44,6 +45,7 @@ class Lake:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._catalog = Catalog.parse(settings.catalog)
+        self._storage = Storage.parse(settings.data_path)
 
     # -- connections ------------------------------------------------------------------
 
@@ -130,13 +132,15 @@ class Lake:
 
         The file may lie about for long: its views refuse to answer once a certificate ran out.
 
-        Holds no password: PostgreSQL's own means (``PGPASSWORD``, ``~/.pgpass``) give it.
+        Holds no password and no key: PostgreSQL's own means (``PGPASSWORD``, ``~/.pgpass``) and
+        AWS's (see `Storage`) give them.
         """
         folder = extension_directory(self._settings.home)
         return [
             f"set extension_directory = {literal(str(folder))}",
             "load ducklake",
             f"load {self._catalog.extension}",
+            *self._storage.session_statements(),
             *self.reader_statements(versions, expires_at),
         ]
 
@@ -200,12 +204,13 @@ class Lake:
         connection.execute("set TimeZone = 'UTC'")
         for statement in self._catalog.secret_statements():
             connection.execute(statement)
+        self._storage.prepare(connection)
         return connection
 
     def attach_options(self, *, snapshot_id: int | None = None, read_only: bool = False) -> str:
         """The options of an ``attach`` of this lake, as SQL."""
         # Inlining keeps small commits in the catalog instead of in thousands of tiny files.
-        options = [f"data_path {literal(str(self._settings.data_path) + '/')}"]
+        options = [f"data_path {literal(self._storage.root)}"]
         if self._catalog.kind == "sqlite":
             options.append(f"meta_busy_timeout {_CATALOG_WAIT_MS}")
             if not read_only and snapshot_id is None:
@@ -247,7 +252,7 @@ class Lake:
         else:
             if self._catalog.kind == "sqlite":
                 Path(self._catalog.where).parent.mkdir(parents=True, exist_ok=True)
-            self._settings.data_path.mkdir(parents=True, exist_ok=True)
+            self._storage.make()
         self._execute(
             connection, self._attach_statement(name, snapshot_id=snapshot_id, read_only=read_only)
         )

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from gatehouse.errors import GatehouseError
 from gatehouse.lake import Lake
 from gatehouse.lake.catalog import Catalog
+from gatehouse.lake.storage import Storage
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import (
@@ -51,13 +52,14 @@ def scratch_home(settings: Settings) -> Iterator[Settings]:
     The writer's place is held while the catalog is copied, which takes moments.
 
     Raises:
-        GatehouseError: the catalog is not in a file.
+        GatehouseError: the catalog is not in a file, or the data not in a folder.
         LakeBusyError: somebody else is writing.
     """
     catalog = Catalog.parse(settings.catalog)
-    if catalog.kind != "sqlite":
+    files = Storage.parse(settings.data_path).folder
+    if catalog.kind != "sqlite" or files is None:
         raise GatehouseError(
-            "A drill needs a lake whose catalog is a file.",
+            "A drill needs a lake whose catalog is a file, and its data in a folder.",
             next_step="run drills on a copy with GATEHOUSE_CATALOG=sqlite:PATH",
         )
     root = settings.make_home() / "drill"
@@ -69,7 +71,7 @@ def scratch_home(settings: Settings) -> Iterator[Settings]:
         update={
             "home": home,
             "landing": home / "landing",
-            "data_path": home / "data",
+            "data_path": str(home / "data"),
             "catalog": f"sqlite:{home / 'catalog.sqlite'}",
             "store_url": f"sqlite:///{home / 'store.db'}",
         }
@@ -78,8 +80,8 @@ def scratch_home(settings: Settings) -> Iterator[Settings]:
         lake = Lake(settings)
         with lake.lock("a drill"):
             lake.current_snapshot()
-            _copy_catalog(Path(catalog.where), home / "catalog.sqlite", copy.data_path)
-            _link_files(settings.data_path, copy.data_path)
+            _copy_catalog(Path(catalog.where), home / "catalog.sqlite", home / "data")
+            _link_files(files, home / "data")
         _copy_store(settings, copy)
         # dbt's parsed project is kept there.
         for part in ("gate", "dbt/manifests"):
