@@ -1,20 +1,24 @@
 """Planted faults that the gate has to hold, and clean days that it has to let pass.
 
 For each seed, weeks of a simulated world are certified. Then one day more arrives, broken in one
-way, is ingested, built and checked by the real gate; and so many clean days, one by one. Settings:
-SEEDS, ACTORS, CLEAN (days a seed), JOBS (seeds at once), FAULTS (only those whose name has it),
-KEEP (a folder: what is found is written there as it comes, and is not looked for again).
+way, is ingested, built and checked by the real gate, or several, night by night, until one is held;
+and so many clean days, one by one. Settings: SEEDS, ACTORS, CLEAN (days a seed), JOBS (seeds at
+once), FAULTS (only those whose name has it), KEEP (a folder: what is found is written there as it
+comes, and is not looked for again by the same code).
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import duckdb
 
-from _harness import Measurement, scratch, setting, stage_environment
+from _harness import PROJECT, Measurement, scratch, setting, stage_environment
 from _worlds import seeds_of
 from faults_cases import FAULTS, Fault
 from gatehouse.settings import Settings
@@ -46,7 +50,7 @@ class Found:
         held: tables that were not certified.
         roots: what the alerts name as causes: feeds first, then tables in the order of lineage.
         check: the check that the first of them names.
-        seconds: ingest, build and gate together.
+        seconds: of its last night, ingest, build and gate; of a broken table, the gate alone.
         waiting: detections that ran although a table of theirs is held, or did not although none
             is; None where they were not run.
     """
@@ -147,10 +151,46 @@ def _in_a_process(folder: Path, seed: int, only: str, keep: Path) -> dict[str, l
     if subprocess.run(command, env=environment, check=False).returncode:
         raise RuntimeError(f"seed {seed} failed")
     outcome: dict[str, list[Any]] = {"broken": [], "clean": []}
-    for line in (keep / f"seed-{seed}.jsonl").read_text().splitlines():
-        found = json.loads(line)
-        outcome["clean" if found["name"].startswith(_CLEAN) else "broken"].append(found)
+    for found in _kept(keep / f"seed-{seed}.jsonl"):
+        if _number(found) <= CLEAN and (_number(found) or only in found["name"]):
+            outcome["clean" if _number(found) else "broken"].append(found)
     return outcome
+
+
+def _kept(path: Path) -> list[dict[str, Any]]:
+    """What was found before, by this code and in a world of this size.
+
+    Raises:
+        SystemExit: the file is another's.
+    """
+    if not path.exists():
+        path.write_text(json.dumps(_made_by()) + "\n")
+    head, *lines = path.read_text().splitlines()
+    if json.loads(head) != _made_by():
+        raise SystemExit(f"{path} is of other code or another world: choose another KEEP.")
+    found = []
+    for line in lines:
+        with suppress(ValueError):  # the last one may have been cut off
+            found.append(json.loads(line))
+    # Nothing is written after half a line.
+    path.write_text("\n".join([head, *map(json.dumps, found)]) + "\n")
+    return found
+
+
+def _made_by() -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for folder in ("plugins", "dbt_project", "expectations", "sources", "benchmarks"):
+        for path in sorted((PROJECT / folder).rglob("*")):
+            is_code = path.suffix in (".py", ".sql", ".yml", ".csv") and "target" not in path.parts
+            if is_code and (folder != "benchmarks" or path.stem.startswith("faults")):
+                digest.update(path.read_bytes())
+    return {"actors": ACTORS, "code": digest.hexdigest()[:16]}
+
+
+def _number(found: Mapping[str, Any]) -> int:
+    """Which clean day it is, from 1; 0 for a fault."""
+    name = str(found["name"])
+    return int(name.removeprefix(_CLEAN).partition(",")[0]) if name.startswith(_CLEAN) else 0
 
 
 def write_broken(arriving: Path, source: Path, target: Path, fault: Fault, number: int) -> None:
@@ -257,7 +297,11 @@ class House:
         self.restore()
         for number in range(fault.days):
             self.deliver(self.first + timedelta(days=number), fault, number + 1)
-        return self.run(fault.name, (), detect)
+            is_last = number + 1 == fault.days
+            found = self.run(fault.name, (), detect and is_last)
+            if found.held:
+                break
+        return found
 
     def files(self, day: date, contract: str = "*") -> list[Path]:
         """What arrives on a day."""
@@ -354,8 +398,7 @@ def _wrongly(settings: Settings, held: set[str]) -> list[str]:
 
 def _of_seed() -> None:
     seed, only, kept = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
-    lines = kept.read_text().splitlines() if kept.exists() else []
-    known = {json.loads(line)["name"] for line in lines}
+    known = {found["name"] for found in _kept(kept)}
     chosen = [(position, fault) for position, fault in enumerate(FAULTS) if only in fault.name]
     left = [(position, fault) for position, fault in chosen if fault.name not in known]
     # Clean days follow one another: some of them are no use without those before.

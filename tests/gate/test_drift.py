@@ -37,7 +37,7 @@ WEEK = (400, 410, 395, 405, 400, 160, 150)
 def _profile(units: int, **changes: Any) -> Profile:
     whole = {
         "rows": units * 3,
-        "capped": units * 3,
+        "counted": units * 3,
         "units": units,
         "nulls": {"device": 0.2},
         "hours": tuple(units // 4 if 6 <= hour < 22 else units // 20 for hour in range(24)),
@@ -77,7 +77,7 @@ def test_the_first_weekends_are_not_told() -> None:
 
 _FAULTS: dict[str, tuple[Profile | None, set[str]]] = {
     "silent": (None, {"rows_drop", "units_drop"}),
-    "half of the rows": (_profile(400, capped=500), {"rows_drop"}),
+    "half of the rows": (_profile(400, counted=500), {"rows_drop"}),
     "five times the actors": (_profile(2000), {"rows_rise", "units_rise"}),
     "values lost": (_profile(400, nulls={"device": 0.6}), {"nulls"}),
     "a thousand times as large": (

@@ -13,11 +13,14 @@ from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, run_gate
 from gatehouse.gate.calibrate import propose_limits, write_limits
 from gatehouse.gate.drift import Reading
+from gatehouse.gate.due import usual_lags
 from gatehouse.gate.monitors import checks_of
+from gatehouse.gate.products import failed_products
 from gatehouse.gate.results import CheckResult, TableResult
 from gatehouse.gate.rollback import lift, roll_back
 from gatehouse.gate.suites import Drift, Limits, load_limits, load_suite
 from gatehouse.gate.waivers import end_waiver, waive
+from gatehouse.lake import Lake
 from gatehouse.store import open_store
 from gatehouse.store.models import TableProfile
 
@@ -193,6 +196,84 @@ def test_a_day_that_all_others_have_and_one_has_not_is_missed(watched: House) ->
     assert _gate(watched, watched.sql(_rows("core.dim_c", 30, 2)))["dim_c"].is_certified
 
 
+OTHERS = ("raw.a", "raw.c", "core.fct_a", "core.fct_b")
+
+
+def _night(house: House, day: int, *tables: str, days: int = 1) -> dict[str, TableResult]:
+    """Days arrive of some tables, and the gate runs, as every night."""
+    return _gate(house, house.sql(*(_rows(table, day, days) for table in tables)))
+
+
+def test_what_falls_silent_is_held_night_after_night(watched: House) -> None:
+    held = [not _night(watched, day, *OTHERS)["dim_c"].is_certified for day in range(30, 36)]
+    assert held == [False, True, True, True, True, True]
+    # Looked at again, by itself or with all, it is no more there than it was.
+    snapshot = Lake(watched.settings).current_snapshot()
+    assert not _gate(watched, snapshot)["dim_c"].is_certified
+    alone = run_gate(watched.settings, snapshot_id=snapshot, tables=["dim_c"])
+    assert not alone.ok
+    # What comes at last makes it good, with all days that it lacked.
+    assert _night(watched, 30, "core.dim_c", days=6)["dim_c"].is_certified
+
+
+def test_a_day_that_was_lost_between_two_is_missed_without_any_neighbour(house: House) -> None:
+    house.suite("dim_c", expectations=[], drift=[DRIFT])
+    house.fill(0)
+    assert _night(house, 0, "core.dim_c", days=30)["dim_c"].is_certified
+    found = _night(house, 31, "core.dim_c")["dim_c"]
+    observed = {each.name: each.observed for each in _failed(found)}["rows missing by day"]
+    assert (observed["day"], observed["observed"], observed["beyond"]) == ("2024-01-31", 0, 1)
+
+
+def test_what_falls_silent_is_held_when_nobody_knows_what_has_changed(watched: House) -> None:
+    _night(watched, 30, *OTHERS)
+    certified = certified_versions(watched.settings)["dim_c"].snapshot_id
+    snapshot = watched.sql(*(_rows(table, 31, 1) for table in OTHERS))
+    with Lake(watched.settings).writer("test") as connection:
+        connection.execute(f"call ducklake_expire_snapshots('lake', versions => [{certified}])")
+    assert not _gate(watched, snapshot)["dim_c"].is_certified
+
+
+def test_what_comes_once_a_week_is_not_missed_once_that_is_known(watched: House) -> None:
+    """Held until it is known; from then on it may be as late as it has been twice."""
+    held = []
+    for day in range(30, 51):
+        tables = (*OTHERS, "core.dim_c") if (day - 30) % 7 == 6 else OTHERS
+        statements = [_rows(table, day, 1) for table in OTHERS]
+        if len(tables) > len(OTHERS):
+            statements.append(_rows("core.dim_c", day - 6, 7))
+        held.append(not _gate(watched, watched.sql(*statements))["dim_c"].is_certified)
+    assert held[:14] == 2 * [False, *5 * [True], False]
+    assert not any(held[14:])
+
+
+def _steps(*days: int) -> list[tuple[int, date]]:
+    """A new newest day at version 0, 1, 2…; what did not move has none."""
+    found = [(snapshot, FIRST + timedelta(days=day)) for snapshot, day in enumerate(days)]
+    return [
+        step for number, step in enumerate(found) if not number or step[1] > found[number - 1][1]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("days", "lag"),
+    [
+        ([*range(40)], 0),
+        ([max(0, day - 3) for day in range(40)], 3),
+        ([*range(20), *[19] * 9, *range(29, 40)], 0),
+        ([day - day % 7 for day in range(40)], 6),
+    ],
+    ids=["every day", "three days behind", "an outage of nine days", "once a week"],
+)
+def test_how_far_behind_is_usual_is_learned_from_what_was_certified(
+    days: list[int], lag: int
+) -> None:
+    others = {name: _steps(*range(40)) for name in "abcd"}
+    usual = usual_lags({**others, "it": _steps(*days)})
+    assert usual["it"] == timedelta(days=lag)
+    assert all(usual[name] == timedelta(0) for name in others)
+
+
 def test_a_feed_that_comes_later_in_the_night_than_the_others_is_not_missed(watched: House) -> None:
     rest = [_rows(table, 30, 1) for table in ("raw.a", "raw.c", "core.fct_a", "core.fct_b")]
     assert all(each.is_certified for each in _gate(watched, watched.sql(*rest)).values())
@@ -217,6 +298,12 @@ def test_one_table_that_is_ahead_makes_no_other_late(watched: House) -> None:
     )
 
 
+def _of_products(*readings: Reading) -> CheckResult:
+    drift = Drift.model_validate({**DRIFT, "surface": "product"})
+    checks = checks_of(drift, Limits(), readings)
+    return next(each for each in checks if each.name == "rows missing by day")
+
+
 @pytest.mark.parametrize(
     ("off", "named"),
     [(("api",), ["api"]), (("api", "chat"), []), (("", "api"), [])],
@@ -225,13 +312,43 @@ def test_one_table_that_is_ahead_makes_no_other_late(watched: House) -> None:
 def test_what_is_wrong_with_every_product_is_no_product_s(
     off: tuple[str, ...], named: list[str]
 ) -> None:
-    drift = Drift.model_validate({**DRIFT, "surface": "product"})
-    readings = [
-        Reading("rows_drop", "", FIRST, name, 0.9 if name in off else 0.0, 1, 1)
-        for name in {"api", "chat", *off}
-    ]
-    check = next(c for c in checks_of(drift, Limits(), readings) if c.name == "rows missing by day")
+    # What is more than expected is another monitor's, and judged as well.
+    check = _of_products(
+        *(
+            Reading("rows_drop", "", FIRST, name, 0.9, 1, 9)
+            if name in off
+            else Reading("rows_rise", "", FIRST, name, 0.1, 10, 9)
+            for name in {"api", "chat", *off}
+        )
+    )
     assert (check.result, check.observed.get("products", [])) == ("failed", named)
+    assert check.observed.get("sound", []) == (["chat"] if named else [])
+
+
+def test_what_is_wrong_with_every_product_on_one_of_two_days_is_no_product_s() -> None:
+    """Of the other one there was too little on that day to be judged."""
+    check = _of_products(
+        Reading("rows_drop", "", FIRST, "chat", 0.0, 9, 9),
+        Reading("rows_drop", "", FIRST, "api", 0.9, 1, 9),
+        Reading("rows_drop", "", FIRST + timedelta(days=1), "api", 0.9, 1, 9),
+    )
+    assert (check.result, check.observed.get("products")) == ("failed", None)
+
+
+@pytest.mark.parametrize(
+    ("second", "without"),
+    [
+        ({"products": ["chat"], "sound": ["api"]}, set()),
+        ({"products": ["chat"], "sound": ["api", "images"]}, {"api", "chat"}),
+        ({"products": ["chat"]}, set()),
+    ],
+    ids=["each by one of two checks", "one is left", "by a check that does not say"],
+)
+def test_what_several_checks_find_in_all_products_is_no_product_s(
+    second: dict[str, object], without: set[str]
+) -> None:
+    checks = [("failed", {"products": ["api"], "sound": ["chat"]}), ("failed", second)]
+    assert failed_products("failed", (), checks) == without
 
 
 def test_a_gate_that_ends_late_keeps_nothing_over_a_newer_one(watched: House) -> None:

@@ -210,17 +210,25 @@ def _restated(key: Key, now: Profile, before: Profile) -> Iterator[Reading]:
 
 def _volume(limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
     """Rows and units against their forecasts."""
-    parts: tuple[tuple[str, Callable[[Profile], float]], ...] = (
-        ("rows", lambda profile: profile.capped),
+    parts: tuple[tuple[str, Callable[[Profile], int | None]], ...] = (
+        ("rows", lambda profile: profile.counted),
         ("units", lambda profile: profile.units),
     )
     for name, count in parts:
-        found = forecast(past.days, [count(each) for each in past.profiles], key[0])
-        is_young = len(past.days) < _YOUNG_DAYS and count(now) > found.expected
+        observed = count(now)
+        counts = {
+            day: number
+            for day, profile in zip(past.days, past.profiles, strict=True)
+            if (number := count(profile)) is not None
+        }
+        if observed is None or len(counts) < _LEAST_DAYS:
+            continue
+        found = forecast([*counts], [*counts.values()], key[0])
+        is_young = len(counts) < _YOUNG_DAYS and observed > found.expected
         # Closed on Saturdays, or broken on the first one: the next days tell.
-        is_first = key[0].weekday() not in {each.weekday() for each in past.days}
+        is_first = key[0].weekday() not in {each.weekday() for each in counts}
         if found.expected >= limits.least and not is_young and not is_first:
-            yield _against(found, count(now), key, f"{name}_drop", f"{name}_rise")
+            yield _against(found, observed, key, f"{name}_drop", f"{name}_rise")
 
 
 def _against(found: Forecast, observed: float, key: Key, drop: str, rise: str) -> Reading:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from gatehouse.gate.drift import Reading, judge
-from gatehouse.gate.due import days_after
+from gatehouse.gate.due import missing_days
 from gatehouse.gate.past import CertifiedPast, Judged, read_past
 from gatehouse.gate.profiles import changed_days, read_profiles
 from gatehouse.gate.results import CheckResult, Severity
@@ -99,11 +99,13 @@ def compare(
         subject: what is checked.
         due: last day that the relation should have.
     """
-    days = _days(connection, relation, drift, past, subject.snapshot_id, due)
+    days = _days(connection, relation, drift, past, subject.snapshot_id)
     profiles = read_profiles(connection, relation, drift, columns, days)
     # A certified day that is gone altogether has no rows to tell of it.
     known = past.profiles if past.snapshot_id is not None else {}
-    seen = {day for day, _ in [*profiles, *known]} if days is None else days
+    seen = {day for day, _ in [*profiles, *known]} if days is None else {*days}
+    if drift.day and known:
+        seen |= missing_days(max(day for day, _ in known), {day for day, _ in profiles}, due)
     over = {day for day in seen if day < subject.first_open_day} if drift.day else seen
     readings = judge(drift, limits, profiles, past.profiles, over)
     return Monitored(checks_of(drift, limits, readings), Judged(relation, over, profiles))
@@ -112,9 +114,11 @@ def compare(
 def checks_of(drift: Drift, limits: Limits, readings: Iterable[Reading]) -> list[CheckResult]:
     """One check for each kind of reading and column; its figures are those of the worst one."""
     by_monitor: dict[tuple[str, str], list[Reading]] = {}
+    judged: dict[date, set[str]] = {}
     for each in readings:
         column = "" if each.monitor == "nulls" else each.column
         by_monitor.setdefault((each.monitor, column), []).append(each)
+        judged.setdefault(each.day, set()).add(each.surface)
     return [
         _check(
             _prefix(drift) + name.format(column),
@@ -122,6 +126,7 @@ def checks_of(drift: Drift, limits: Limits, readings: Iterable[Reading]) -> list
             drift,
             limits,
             by_monitor.get((monitor, column), []),
+            judged,
         )
         for name, monitor in CHECKS.items()
         for column in _columns(monitor, drift)
@@ -155,7 +160,12 @@ def _columns(monitor: str, drift: Drift) -> list[str]:
 
 
 def _check(
-    name: str, column: str, drift: Drift, limits: Limits, readings: list[Reading]
+    name: str,
+    column: str,
+    drift: Drift,
+    limits: Limits,
+    readings: list[Reading],
+    judged: Mapping[date, set[str]],
 ) -> CheckResult:
     beyond = [each for each in readings if each.is_beyond(limits)]
     observed: dict[str, Any] = {"readings": len(readings)}
@@ -176,7 +186,7 @@ def _check(
     if beyond:
         observed |= {
             "since": min(each.day for each in beyond).isoformat() if drift.day else None,
-            "products": _products(beyond, readings),
+            **_products(beyond, judged),
             "beyond": len(beyond),
         }
     return CheckResult(
@@ -192,15 +202,17 @@ def _check(
     )
 
 
-def _products(beyond: list[Reading], readings: list[Reading]) -> list[str]:
-    """The products that are beyond a limit; none where it is the whole feed that is.
+def _products(beyond: list[Reading], judged: Mapping[date, set[str]]) -> dict[str, list[str]]:
+    """Products that are beyond a limit, and sound ones; nothing where the whole feed is beyond it.
 
-    What is wrong with all products that could be judged is no product's, and likely wrong with
-    those too that had too few actors to be judged. Rows without a product are of any.
+    What is wrong with all products that could be judged on those days is no product's, and likely
+    wrong with those too that had too few actors to be judged. Rows without a product are of any.
     """
     products = {each.surface for each in beyond}
-    is_whole = "" in products or products == {each.surface for each in readings}
-    return [] if is_whole else sorted(products)
+    sound = set.intersection(*(judged[each.day] for each in beyond)) - products
+    if "" in products or not sound:
+        return {}
+    return {"products": sorted(products), "sound": sorted(sound)}
 
 
 def _severity(drift: Drift, name: str, beyond: list[Reading]) -> Severity:
@@ -223,7 +235,6 @@ def _days(
     drift: Drift,
     past: CertifiedPast,
     snapshot_id: int,
-    due: date | None,
 ) -> set[date] | None:
     """Days that changed since the table was certified, and all from the last one on; None: all."""
     if past.snapshot_id is None or not drift.day:
@@ -248,4 +259,4 @@ def _days(
         f"lake.{identifier(schema)}.{identifier(name)} where {column} >= cast($1 as date)",
         [last],
     ).fetchall()
-    return changed | {row[0] for row in newest} | {last} | days_after(last, due)
+    return changed | {row[0] for row in newest} | {last}

@@ -37,7 +37,8 @@ def failed_products(
     """The products without which a table may be read; none where it may not be at all.
 
     What could not be checked says nothing of any product, and a table that is held by another is
-    not judged product by product.
+    not judged product by product. Where no product is left that was judged and is sound, the
+    failure is the feed's: nobody looked at the others.
 
     Args:
         result: of the certificate.
@@ -45,6 +46,7 @@ def failed_products(
         checks: result and observation of its critical checks that nobody waived.
     """
     products: set[str] = set()
+    sound: set[str] = set()
     if result != "failed" or [*held_by]:
         return frozenset()
     for outcome, observed in checks:
@@ -54,4 +56,5 @@ def failed_products(
         if outcome != "failed" or not isinstance(named, list) or not named:
             return frozenset()
         products |= {str(name) for name in named}
-    return frozenset(products)
+        sound |= {str(name) for name in observed.get("sound") or ()}
+    return frozenset() if sound and sound <= products else frozenset(products)

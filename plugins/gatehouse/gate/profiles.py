@@ -1,9 +1,9 @@
 """What a table looks like, day by day and product by product: counts, never values of a person.
 
 Each actor has one vote: a number is first averaged per actor, an hour counts the actors active in
-it, and of its rows no more count than the busy ones of the day have. So a handful of accounts,
-however busy, moves no profile: an attack is news, not a broken feed, and must not hold the
-detections that would find it.
+it, and of its rows no more count than a few times those of the day's others. So a crowd of accounts
+that is not a fifth of all, however busy, moves no profile by much: an attack is news, not a broken
+feed, and must not hold the detections that would find it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from gatehouse.gate.suites import Drift
 
-# Rows of a unit beyond those of this quantile of the day's say more of it than of the feed. A
-# number of rows would not do: of a feed that lost half, the busy would still have as many.
-_BUSY = 0.95
+# Rows of a unit beyond so many times those of this quantile of the day's say more of it than of the
+# feed. A number of rows would not do: of a feed that lost half, the busy would still have as many;
+# nor a quantile nearer to 1: fewer accounts than are left above it could move it to their own.
+_BUSY, _TIMES = 0.8, 3
 _MOST_VALUES = 300
 OTHER_VALUES = "(others)"
 _CODE = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
@@ -39,8 +40,9 @@ class Profile:
 
     Attributes:
         rows: all rows.
-        capped: rows, of one unit not more than of the 95th percentile of the day's units
-            (winsorised sum; Tukey, The Future of Data Analysis, 1962).
+        counted: rows, of one unit not more than three times those of the 80th percentile of the
+            day's units (as in a winsorised sum; Tukey, The Future of Data Analysis, 1962). None in
+            a profile that was kept before it was counted like this.
         units: distinct units, mostly actors.
         nulls: by column, the mean over units of the share of their rows without a value.
         hours: (24,) units active in each hour (UTC); empty if the table has no time of day.
@@ -51,7 +53,7 @@ class Profile:
     """
 
     rows: int = 0
-    capped: int = 0
+    counted: int | None = 0
     units: int = 0
     nulls: Mapping[str, float] = field(default_factory=dict)
     hours: tuple[int, ...] = ()
@@ -66,8 +68,10 @@ class Profile:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Profile:
-        """The profile of `as_dict`."""
-        return cls(**{**data, "hours": tuple(data["hours"])})
+        """The profile of `as_dict`; of an older one, what is still told in the same way."""
+        known = {each.name for each in fields(cls)}
+        same = {name: value for name, value in data.items() if name in known}
+        return cls(**{"counted": None, **same, "hours": tuple(data["hours"])})
 
 
 def number_bin(column: str) -> str:
@@ -168,7 +172,7 @@ def _by_unit(
         first.append(f"count(distinct hash({repeats})) as _distinct")
     second = [
         "cast(sum(_rows) as bigint)",
-        "cast(sum(least(_rows, _busy)) as bigint)",
+        f"cast(sum(least(_rows, {_TIMES} * _busy)) as bigint)",
         "count(*)",
         *(f"avg(1 - _n{i} / _rows)" for i in range(len(watched))),
         *(
@@ -198,7 +202,7 @@ def _profile(row: tuple[Any, ...], watched: list[str], drift: Drift) -> Profile:
     numbers = zip(drift.numbers, row[after_nulls:after_numbers], strict=True)
     return Profile(
         rows=row[0],
-        capped=row[1],
+        counted=row[1],
         units=row[2],
         nulls=dict(zip(watched, (round(share, 6) for share in row[3:after_nulls]), strict=True)),
         hours=tuple(int(count) for count in row[after_numbers:after_hours]),

@@ -76,7 +76,7 @@ def run_gate(
     known = core_tables(settings)
     subject = choose_subject(settings, snapshot_id, build_id)
     chosen = vouched_for(settings, _choose(known, tables), known, subject.snapshot_id)
-    run = _Run(settings, subject, chosen)
+    run = _Run(settings, subject, chosen, known)
     with _pinned(settings, subject.snapshot_id) as connection:
         results = run.check(connection, progress or (lambda _line: None))
     upstream = {table.table: table.upstream for table in chosen}
@@ -133,6 +133,7 @@ class _Run:
     settings: Settings
     subject: Subject
     tables: list[CoreTable]
+    known: Mapping[str, CoreTable]
     seconds: dict[str, float] = field(default_factory=dict)
     waivers: dict[tuple[str, str, str | None], dict[str, Any]] = field(default_factory=dict)
     judged: dict[str, list[Judged]] = field(default_factory=dict)
@@ -287,12 +288,19 @@ class _Run:
         return checks
 
     def _due(self, connection: duckdb.DuckDBPyConnection) -> Mapping[str, date]:
-        """The days that relations should have by now, found out once a run."""
+        """The days that relations should have by now, found out once a run.
+
+        Beside all others, also where few tables are checked: else a silent one would pass alone.
+        """
         if self.due is None:
-            suites = [suite for suite in self.suites.values() if isinstance(suite, Suite)]
-            drifts = {suite.table: suite.drift for suite in suites}
+            suites = {name: _or_error(partial(self._load, each)) for name, each in self._others()}
+            suites |= self.suites
+            drifts = {each.table: each.drift for each in suites.values() if isinstance(each, Suite)}
             self.due = due_days(self.settings, connection, drifts, self.subject)
         return self.due
+
+    def _others(self) -> list[tuple[str, CoreTable]]:
+        return [(name, each) for name, each in self.known.items() if name not in self.suites]
 
     def _gx(
         self, gx: GxRunner, suite: Suite, rows: Rows, previous: Mapping[str, float]
