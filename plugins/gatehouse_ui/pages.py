@@ -121,8 +121,11 @@ def table(settings: Settings, name: str) -> Content:
             return {"title": name, "missing": True, "message": f"No certificate of {name} yet."}
         published = session.get(PublishedVersion, name)
         waivers = _waivers(session, certificates)
-        incidents = (each for each in _open_incidents(session) if each.kind == "data")
-        incident = next((each for each in incidents if name in roots_of(each)), None)
+        incidents = [
+            each
+            for each in _open_incidents(session)
+            if each.kind == "data" and name in roots_of(each)
+        ]
         return {
             "title": name,
             "newest": _certificate(certificates[0], waivers),
@@ -135,7 +138,9 @@ def table(settings: Settings, name: str) -> Content:
             },
             "published": published.certificate_id if published else None,
             "shown": _shown(published),
-            "commands": compose(incident, "opened").commands if incident else (),
+            "commands": [
+                command for each in incidents for command in compose(each, "opened").commands
+            ],
         }
 
 

@@ -142,6 +142,30 @@ def test_incidents_are_shown_with_what_to_do_and_escaped(
     assert "the next check passed" in text
 
 
+def test_a_table_that_lacks_two_feeds_shows_what_to_do_about_both(
+    settings: Settings, client: TestClient
+) -> None:
+    _build(settings)
+    _certificate(settings, "fct_events", "failed")
+    with open_store(settings).begin() as session:
+        for number, feed in enumerate(("events", "logins"), 1):
+            session.add(
+                CertificateCheck(
+                    certificate_id="c-fct_events",
+                    position=number,
+                    tool="gate",
+                    name=f"rows quarantined of {feed}",
+                    severity="critical",
+                    result="failed",
+                    observed={"feed": feed, "sources": [f"shop_{feed}"]},
+                )
+            )
+    run_cycle(settings)
+    text = client.get("/table/fct_events").text
+    for feed in ("events", "logins"):
+        assert f"gatehouse quarantine list --source shop_{feed}" in text
+
+
 def test_an_empty_home_says_what_to_do(client: TestClient) -> None:
     reply = client.get("/")
     assert reply.status_code == 200

@@ -106,6 +106,11 @@ class Checked:
             if each.observed.get("feed")
         }
 
+    def has_arrived(self, feed: str) -> bool:
+        """Whether a feed was counted and is not missing here, or may be by a waiver."""
+        own = [each for each in self.checks if each.observed.get("feed") == feed]
+        return any(each.is_waived or each.result == "passed" for each in own)
+
     @property
     def unchecked(self) -> list[Check]:
         """Checks that hold nothing and could not be carried out, of a table that was certified."""
@@ -143,7 +148,7 @@ def causes_of(tables: Iterable[Checked], readers: Sequence[Reader] | None = ()) 
     warned = [each for each in known if each.is_certified and each.found("failed", "warning")]
     feeds = sorted({feed for each in failed for feed in each.kept_out})
     return [
-        *(_feed(feed, [r for r in failed if feed in r.kept_out], known, readers) for feed in feeds),
+        *(_feed(feed, known, readers) for feed in feeds),
         *(_data(each, "critical", known, readers) for each in failed if not each.kept_out),
         *(_data(each, "warning", known, readers) for each in warned),
         *_infrastructure([each for each in roots if each not in failed], known, readers),
@@ -202,10 +207,13 @@ def _data(
     )
 
 
-def _feed(
-    feed: str, roots: list[Checked], known: list[Checked], readers: Sequence[Reader] | None
-) -> Cause:
-    """What is missing in one feed, and whatever does not hold in the tables that lack it."""
+def _feed(feed: str, known: list[Checked], readers: Sequence[Reader] | None) -> Cause:
+    """What is missing in one feed, and whatever does not hold in the tables that lack it.
+
+    Also in those that another table holds besides: until they have it, it is missing.
+    """
+    lacking = [each for each in known if each.result == "failed" and feed in each.kept_out]
+    roots = sorted(lacking, key=lambda each: bool(each.held_by))
     pairs = [(root, check) for root in roots for check in root.found("failed", "critical")]
     own = [check for _, check in pairs if check.observed.get("feed") == feed]
     others = [
@@ -226,6 +234,10 @@ def _feed(
             **_told([own[0], *others]),
             "snapshot_id": max(each.snapshot_id for each in roots),
             "roots": [each.table for each in roots],
+            # Of the others, something else would hold them still.
+            "by_this_alone": [
+                each.table for each in roots if len(each.found("failed", "critical")) == 1
+            ],
             "feed": feed,
             "sources": roots[0].kept_out[feed],
         },

@@ -47,9 +47,12 @@ class Keeper:
         if found is None:
             return self._open(cause)
         is_worse = found.severity == "warning" and cause.severity == "critical"
-        if cause.seen_at > found.last_seen_at or is_worse:
+        is_seen = cause.seen_at > found.last_seen_at or is_worse
+        if is_seen:
             found.seen_count += 1
             found.last_seen_at = max(cause.seen_at, found.last_seen_at)
+        # Of several tables one may be mended: nothing new is seen, and less is wrong.
+        if is_seen or cause.details.get("roots") != found.details.get("roots"):
             found.title, found.details = cause.title, _kept(found, cause)
             found.owner = self._owner(cause)
         if is_worse:
@@ -167,8 +170,10 @@ def _over(incident: Incident, tables: Mapping[str, Checked]) -> str:
         if not roots:
             return "gone"
         feed = incident.details.get("feed")
+        if not feed and any(each.kept_out and not each.held_by for each in roots):
+            return "part"
         # What else may be wrong with a table by now is a cause of its own.
-        mended = [each for each in roots if feed and _has_arrived(each, feed)]
+        mended = [each for each in roots if feed and each.has_arrived(feed)]
         if any(not each.is_certified for each in roots if each not in mended):
             return ""
         return "waived" if any(each.is_waived for each in roots) else "passed"
@@ -180,11 +185,6 @@ def roots_of(incident: Incident) -> list[str]:
     """The tables that an incident of the gate is about."""
     roots: list[str] = incident.details.get("roots", [incident.subject_name])
     return roots
-
-
-def _has_arrived(table: Checked, feed: str) -> bool:
-    """Whether a table was judged again, and its feed is not what it fails by."""
-    return table.result == "failed" and feed not in table.kept_out
 
 
 def note(settings: Settings, cause: Cause, *, now: datetime | None = None) -> None:

@@ -22,6 +22,7 @@ _HOW = {
     "checked": "it could be checked again",
     "succeeded": "the next run succeeded",
     "gone": "the table is gone",
+    "part": "it is part of the incident of a feed that the table lacks",
     "sent": "the channel works again",
 }
 _MOST_NAMES = 12
@@ -192,9 +193,15 @@ def _of_feed(details: Mapping[str, Any], check: str) -> Iterator[tuple[str, str]
         source = _quoted(name)
         yield f"Why, of {name}", f"gatehouse quarantine list --source {source}"
         yield f"Once it is mended, {name}", f"gatehouse quarantine replay --source {source}"
-    for table in details.get("roots", [])[:_MOST_COMMANDS]:
-        passing = f"gatehouse waive {_quoted(table)} {_quoted(check)} --days 1 --reason WHY"
-        yield f"Let it pass in {table}", passing
+    roots = details.get("roots", [])
+    for table in roots[:_MOST_COMMANDS]:
+        if table in details.get("by_this_alone", []):
+            passing = f"gatehouse waive {_quoted(table)} {_quoted(check)} --days 1 --reason WHY"
+            yield f"Let it pass in {table}", passing
+        else:
+            yield f"What else holds {table}", f"gatehouse certificate {_quoted(table)}"
+    if len(roots) > _MOST_COMMANDS:
+        yield f"The other {len(roots) - _MOST_COMMANDS} tables", "gatehouse status"
 
 
 def _quoted(text: str) -> str:
