@@ -72,14 +72,8 @@ def postgres(password: str) -> Iterator[PostgresServer]:
     Raises:
         NotHereError: it is not installed, or this process may not start it.
     """
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name)
-    binaries = folders[-1] if folders else None
-    found = shutil.which("initdb")
-    if binaries is None and found:
-        binaries = Path(found).parent
-    if binaries is None:
-        raise NotHereError("no PostgreSQL server binaries (Debian: apt install postgresql)")
-    prefix = _as_other_user()
+    binaries = postgres_binaries()
+    prefix = as_postgres()
     # The server's user must be able to enter every folder above it.
     root = Path(tempfile.mkdtemp(prefix="gatehouse-pg-", dir="/tmp"))
     if prefix:
@@ -179,8 +173,27 @@ def _wait_for(server: subprocess.Popen[bytes], ports: tuple[int, ...], log: Path
                 time.sleep(0.1)
 
 
-def _as_other_user() -> list[str]:
-    """PostgreSQL refuses to run as root: then its own user is used."""
+def postgres_binaries() -> Path:
+    """The folder of the newest PostgreSQL server.
+
+    Raises:
+        NotHereError: there is none.
+    """
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name)
+    if folders:
+        return folders[-1]
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).parent
+    raise NotHereError("no PostgreSQL server binaries (Debian: apt install postgresql)")
+
+
+def as_postgres() -> list[str]:
+    """What a command of the server begins with: it refuses to run as root, and has a user.
+
+    Raises:
+        NotHereError: this is root, and there is no such user.
+    """
     if os.geteuid() != 0:
         return []
     try:

@@ -1,15 +1,22 @@
-"""Every setting, read from the environment (``GATEHOUSE_*``); the defaults need nothing else."""
+"""Every setting, read from the environment (``GATEHOUSE_*``); the defaults need nothing else.
+
+Passwords and keys may come by file: what the folder named by ``GATEHOUSE_SECRETS`` holds are
+environment variables, each file's name one, as Docker and Kubernetes put secrets there.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatehouse.errors import GatehouseError
 
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _PROJECT_MARKER = Path("dbt_project") / "dbt_project.yml"
 
 
@@ -25,6 +32,23 @@ def _find_project() -> Path:
     )
 
 
+def _take_secrets() -> None:
+    """Set the variables that `GATEHOUSE_SECRETS` holds and nobody has set."""
+    folder = os.environ.get("GATEHOUSE_SECRETS", "")
+    if not folder:
+        return
+    try:
+        files = [path for path in Path(folder).iterdir() if _VARIABLE.fullmatch(path.name)]
+        for path in files:
+            if path.name not in os.environ:
+                os.environ[path.name] = path.read_text("utf-8").strip()
+    except OSError as error:
+        raise GatehouseError(
+            f"The secrets in {folder} cannot be read: {error.strerror}.",
+            next_step="mend GATEHOUSE_SECRETS, or who may read its files.",
+        ) from None
+
+
 class Settings(BaseSettings):
     """Where things are and how much they may use.
 
@@ -35,6 +59,8 @@ class Settings(BaseSettings):
         catalog: DuckLake catalog: ``sqlite:PATH`` or ``postgres:CONNECTION STRING``.
         data_path: where the lake's Parquet files are: a folder, or ``s3://BUCKET/PREFIX``.
         store_url: SQLAlchemy URL of the operational store.
+        airflow: ``embedded``, run by these commands, whatever ``AIRFLOW__…`` the environment has;
+            or ``deployed``: its components run by themselves, and what the environment says counts.
         api_host: address the Airflow UI binds to.
         api_port: port of the Airflow UI; the two ports above it are used for log servers.
         memory_limit: DuckDB memory limit of one process, e.g. ``8GB``.
@@ -51,12 +77,18 @@ class Settings(BaseSettings):
     catalog: str = ""
     data_path: str = ""
     store_url: str = ""
+    airflow: Literal["embedded", "deployed"] = "embedded"
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8931, ge=1024, le=65000)
     memory_limit: str = "6GB"
     threads: int = Field(default=2, ge=1)
     lock_timeout_seconds: float = Field(default=900, ge=0)
     certificate_days: int = Field(default=7, ge=1)
+
+    def __init__(self, **values: Any) -> None:
+        # Before they are read.
+        _take_secrets()
+        super().__init__(**values)
 
     @model_validator(mode="after")
     def _resolve(self) -> Self:

@@ -18,6 +18,7 @@ from gatehouse.settings import Settings
 # deployment puts a real one (OIDC, LDAP) in its place.
 USERS = {"admin": "admin", "steward": "op", "analyst": "viewer"}
 
+_EXECUTION_API = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
 _EXTRACTOR = "gatehouse.orchestrate.lineage_provider.StageExtractor"
 _TRANSFORMER = "gatehouse.orchestrate.lineage_provider.WithoutErrorText"
 
@@ -65,7 +66,9 @@ def airflow_home(settings: Settings) -> AirflowHome:
 
 
 def base_url(settings: Settings) -> str:
-    """Address of the UI and the REST API."""
+    """Address of the UI and the REST API, as this process reaches it."""
+    if settings.airflow == "deployed":
+        return os.environ.get(_EXECUTION_API, "").removesuffix("/execution/")
     return f"http://{settings.api_host}:{settings.api_port}"
 
 
@@ -84,9 +87,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
     home.folder.mkdir(parents=True, exist_ok=True)
     _read_or_make(home.passwords, _make_passwords)
     keys = _read_or_make(home.secrets, _make_secrets)
-    environment = {
-        # An Airflow of the user's own must not leak in; connections and variables may.
-        **{k: v for k, v in os.environ.items() if not _foreign(k)},
+    made = {
         **_gatehouse(settings),
         "AIRFLOW_HOME": str(home.folder),
         # SQLite's own five seconds are too few where scheduler and tasks write on a busy machine:
@@ -98,6 +99,11 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         **_core(settings, home),
         **_pace(),
     }
+    if settings.airflow == "deployed":
+        environment = {**os.environ, **made} | _airflow_s_own(os.environ)
+    else:
+        # An Airflow of the user's own must not leak in; connections and variables may.
+        environment = {k: v for k, v in os.environ.items() if not _foreign(k)} | made
     # Lineage events cost a start-up in every task: only where somebody takes them.
     if "AIRFLOW__OPENLINEAGE__TRANSPORT" not in environment:
         environment["AIRFLOW__OPENLINEAGE__DISABLED"] = "True"
@@ -113,6 +119,10 @@ def fingerprint(environment: Mapping[str, str]) -> str:
     """A digest of what makes a running Airflow unfit for reuse when it changes."""
     relevant = {k: v for k, v in environment.items() if k.startswith(("AIRFLOW", "GATEHOUSE_"))}
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
+
+
+def _airflow_s_own(variables: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name.startswith("AIRFLOW__")}
 
 
 def _foreign(name: str) -> bool:

@@ -86,6 +86,13 @@ def run_pipeline(
             not know a DAG.
     """
     began = time.monotonic()
+    if settings.airflow == "deployed":
+        if data is not None and data.expanduser().resolve() != settings.landing:
+            raise GatehouseError(
+                f"This Airflow is deployed, and loads {settings.landing}.",
+                next_step="put the files there, or deploy it with another GATEHOUSE_LANDING.",
+            )
+        simulate = False
     own = data is None and settings.landing
     settings = _with_landing(settings, data)
     simulated = _simulate(settings, progress) if simulate and own == settings.landing else 0

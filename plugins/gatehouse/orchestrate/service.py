@@ -50,7 +50,10 @@ class Running:
 
 
 def running(settings: Settings) -> Running | None:
-    """The Airflow of this home, if it runs."""
+    """The Airflow of this home, if it runs; one that is deployed is taken to."""
+    if settings.airflow == "deployed":
+        shown = airflow_environment(settings)["AIRFLOW__API__BASE_URL"]
+        return Running(0, shown, "", str(settings.landing))
     home = airflow_home(settings)
     if not home.state.exists() or not _is_locked(home):
         return None
@@ -78,9 +81,12 @@ def start(settings: Settings, *, progress: Callable[[str], None]) -> Running:
     Raises:
         GatehouseError: the port is taken, or a component did not come up.
     """
+    there = running(settings)
+    if there is not None and settings.airflow == "deployed":
+        _wait_until_healthy(settings, lambda _line: None)
+        return there
     environment = airflow_environment(settings)
     digest = fingerprint(environment)
-    there = running(settings)
     if there is not None and there.fingerprint != digest:
         if there.landing and there.landing != str(settings.landing):
             progress(f"The Airflow that runs here loads {there.landing}, not {settings.landing}")
@@ -108,6 +114,11 @@ def stop(settings: Settings) -> bool:
     Raises:
         GatehouseError: it does not stop.
     """
+    if settings.airflow == "deployed":
+        raise GatehouseError(
+            "This Airflow is deployed: its components run by themselves.",
+            next_step="stop their containers: docker compose stop",
+        )
     there = running(settings)
     if there is None:
         return _end_leftovers(settings)

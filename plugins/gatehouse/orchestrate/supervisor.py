@@ -95,7 +95,7 @@ def _migrate() -> None:
     marker, installed = home / "migrated", version("apache-airflow-core")
     if marker.exists() and marker.read_text("utf-8") == installed:
         return
-    _in_process(_migrate_here, "Airflow's database could not be migrated")
+    _in_process(component.migrate, "Airflow's database could not be migrated")
     marker.write_text(installed, "utf-8")
 
 
@@ -136,13 +136,6 @@ def _forget_schedulers() -> None:
     mine = (Job.job_type == "SchedulerJob", Job.state == JobState.RUNNING)
     with create_session() as session:
         session.execute(update(Job).where(*mine).values(state=JobState.FAILED))
-
-
-def _migrate_here() -> None:
-    from airflow.utils import db
-    from airflow.utils.providers_configuration_loader import providers_configuration_loaded
-
-    providers_configuration_loaded(db.initdb)()
 
 
 def _import_airflow() -> None:

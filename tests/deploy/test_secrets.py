@@ -1,0 +1,39 @@
+"""Secrets by file, as Docker and Kubernetes give them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gatehouse.errors import GatehouseError
+from gatehouse.settings import Settings
+
+
+def test_a_file_is_the_variable_of_its_name(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GATEHOUSE_STORE_URL", raising=False)
+    monkeypatch.setenv("PGPASSWORD", "of the shell")
+    monkeypatch.setenv("GATEHOUSE_SECRETS", str(tmp_path))
+    for name, text in (
+        ("GATEHOUSE_STORE_URL", "sqlite:///elsewhere.db\n"),
+        ("PGPASSWORD", "of the file"),
+        ("..data", "of Kubernetes, no secret"),
+    ):
+        (tmp_path / name).write_text(text)
+    found = Settings(home=settings.home)
+    assert found.store_url == "sqlite:///elsewhere.db"
+    import os
+
+    assert os.environ["PGPASSWORD"] == "of the shell"
+    monkeypatch.delenv("GATEHOUSE_STORE_URL")
+
+
+def test_secrets_that_are_not_there_are_said_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEHOUSE_SECRETS", str(tmp_path / "nowhere"))
+    with pytest.raises(GatehouseError) as caught:
+        Settings(home=tmp_path)
+    assert "GATEHOUSE_SECRETS" in str(caught.value.next_step)
