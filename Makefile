@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui stop test lint types sql pytest measure pictures lock clean
+.PHONY: help install run ui stop test lint types sql pytest measure secrets pictures lock clean
 
 help: ## Show the commands.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -52,6 +52,14 @@ pytest: install
 measure: install ## Run one measurement: make measure NAME=real
 	@test -n "$(NAME)" || { echo "Which one? make measure NAME=…:"; ls benchmarks/*.py | sed 's/.*\/\(.*\)\.py/  \1/' | grep -v _; exit 2; }
 	@$(BIN)/python benchmarks/$(NAME).py
+
+# Files that exist stay as they are. The folder is the owner's alone; in it, whoever runs a container may read.
+secrets: ## Make the passwords and keys of a deployment, in ./secrets.
+	@mkdir -p -m 700 secrets
+	@for name in PGPASSWORD AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY; do \
+		test -s secrets/$$name || $(PYTHON) -c 'import secrets; print(secrets.token_hex(24), end="")' > secrets/$$name; \
+	done
+	@echo "secrets/ is made; next: docker compose up --build --wait"
 
 pictures: install ## Take the pictures of docs/guides/incident-in-airflow.md; CHROMIUM=path of the browser.
 	@$(BIN)/python benchmarks/pictures.py
