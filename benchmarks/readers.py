@@ -211,7 +211,7 @@ def report(
 
 def wrongs(house: House, seen: list[dict[str, Any]]) -> dict[str, list[str]]:
     """What no reader may see, by what it is."""
-    certified = _certified(house.settings)
+    certified = certified_versions_ever(house.settings)
     shown = {tuple(sorted(state.items())) for reader in seen for state in reader["states"]}
     versions = {f"{table}@{snapshot}" for state in shown for table, snapshot in state}
     contents: dict[str, set[str]] = {}
@@ -225,7 +225,7 @@ def wrongs(house: House, seen: list[dict[str, Any]]) -> dict[str, list[str]]:
         "versions that did not read as their snapshot": [
             version
             for version, found in sorted(contents.items())
-            if found != {_truth(house.settings, version)}
+            if found != {content_at(house.settings, version)}
         ],
         "queries whose tables disagreed": [
             each for reader in seen for each in reader["disagreements"]
@@ -233,7 +233,8 @@ def wrongs(house: House, seen: list[dict[str, Any]]) -> dict[str, list[str]]:
     }
 
 
-def _certified(settings: Settings) -> set[str]:
+def certified_versions_ever(settings: Settings) -> set[str]:
+    """All that any certificate has let through, as ``table@snapshot``."""
     query = sa.select(Certificate.table_name, Certificate.snapshot_id, Certificate.held_by).where(
         Certificate.result.in_(CERTIFYING)
     )
@@ -241,7 +242,8 @@ def _certified(settings: Settings) -> set[str]:
         return {f"{row[0]}@{row[1]}" for row in session.execute(query) if not row[2]}
 
 
-def _truth(settings: Settings, version: str) -> str:
+def content_at(settings: Settings, version: str) -> str:
+    """What a version holds, read from its snapshot."""
     table, _, snapshot = version.partition("@")
     try:
         with Lake(settings).pinned(int(snapshot)) as connection:
