@@ -57,7 +57,10 @@ class Settings(BaseSettings):
         home: everything that is written; two homes run side by side.
         landing: folder in which files arrive.
         catalog: DuckLake catalog: ``sqlite:PATH`` or ``postgres:CONNECTION STRING``.
+        catalog_schema: schema of a catalog in PostgreSQL; default ``public``.
         data_path: where the lake's Parquet files are: a folder, or ``s3://BUCKET/PREFIX``.
+        shared_files: where files lie that the catalog names and another lake owns, of a copy of
+            it: they are read, and nothing may clean them up.
         store_url: SQLAlchemy URL of the operational store.
         airflow: ``embedded``, run by these commands, whatever ``AIRFLOW__…`` the environment has;
             or ``deployed``: its components run by themselves, and what the environment says counts.
@@ -75,7 +78,9 @@ class Settings(BaseSettings):
     home: Path = Path(".gatehouse")
     landing: Path = Path()
     catalog: str = ""
+    catalog_schema: str = ""
     data_path: str = ""
+    shared_files: str = ""
     store_url: str = ""
     airflow: Literal["embedded", "deployed"] = "embedded"
     api_host: str = "127.0.0.1"

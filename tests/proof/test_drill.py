@@ -13,6 +13,7 @@ from gatehouse.cli.app import app
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import run_gate
 from gatehouse.lake import Lake
+from gatehouse.lake.maintain import run_maintenance
 from gatehouse.proof import drill, faults
 from gatehouse.proof.drill import list_drills, run_drill
 from gatehouse.proof.faults import FAULTS, Fault, fault_named, fault_of
@@ -20,7 +21,7 @@ from gatehouse.proof.scratch import scratch_home
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import Certificate, Incident, PublishedVersion
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, PostgresServer
 from tests.gate.conftest import House
 
 OUT_OF_RANGE = Fault("twice", "core.fct_a", "twice", ("update lake.core.fct_a set score = 2",))
@@ -37,6 +38,10 @@ ELSEWHERE = Fault("other", "core.fct_z", "other", ("delete from lake.core.fct_z"
 @pytest.fixture
 def gated(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """Three certified tables, and faults for them."""
+    return _gated(house, monkeypatch)
+
+
+def _gated(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     house.built(house.fill())
     assert run_gate(house.settings).ok
     know(monkeypatch, OUT_OF_RANGE, UNSEEN, NOTHING, ELSEWHERE)
@@ -122,6 +127,61 @@ def test_the_copy_can_be_broken_at_will(gated: House) -> None:
             connection.execute("call ducklake_cleanup_old_files('lake', cleanup_all => true)")
         run_gate(copy, tables=["fct_a"], build_id=drill.pretend_build(copy))
     assert state(gated.settings) == before
+
+
+@pytest.fixture
+def gated_elsewhere(
+    house: House,
+    postgres_settings: Settings,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> House:
+    """As `gated`, with catalog and store in PostgreSQL, and files in a folder or in S3."""
+    there = request.getfixturevalue("s3_settings") if request.param == "s3" else postgres_settings
+    kept = ("catalog", "store_url", "data_path")
+    changes = {name: getattr(there, name) for name in kept}
+    settings = house.settings.model_copy(update=changes)
+    return _gated(House(settings), monkeypatch)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("gated_elsewhere", ["postgres", "s3"], indirect=True)
+def test_a_drill_on_postgres_leaves_nothing_behind(
+    gated_elsewhere: House, postgres_server: PostgresServer
+) -> None:
+    settings = gated_elsewhere.settings
+    database = settings.catalog.partition("dbname=")[2].partition(" ")[0]
+
+    def seen() -> tuple[object, ...]:
+        with Lake(settings).current() as connection:
+            files = connection.execute(
+                f"from glob('{settings.data_path}/**') order by 1"
+            ).fetchall()
+        schemas = postgres_server.psql(database, "select nspname from pg_namespace order by 1")
+        return Lake(settings).current_snapshot(), files, schemas
+
+    # One that was killed has left its copy.
+    postgres_server.psql(database, "create schema drill_left")
+    postgres_server.psql(database, "alter schema drill_left owner to gatehouse")
+    assert run_drill(settings, fault="twice", seed=7).outcome == "caught"
+    before = seen()
+    assert "drill" not in str(before[2])
+    assert before[1]
+    with scratch_home(settings) as copy:
+        assert "drill" in str(seen()[2])
+        with pytest.raises(GatehouseError, match="Another drill"), scratch_home(settings):
+            pass
+        with Lake(copy).writer("test") as connection:
+            connection.execute("update lake.core.fct_b set score = 9")
+            connection.execute("drop table lake.core.dim_c")
+        # The lake's own writer does not wait for it.
+        with Lake(settings).lock("test"):
+            pass
+        run_gate(copy, tables=["fct_a"], build_id=drill.pretend_build(copy))
+        if copy.shared_files:
+            with pytest.raises(GatehouseError, match="copy"):
+                run_maintenance(copy)
+    assert seen() == before
 
 
 def test_the_command_exits_with_1_if_the_fault_was_not_caught(

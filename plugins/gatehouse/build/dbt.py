@@ -176,17 +176,20 @@ def _listener(on_event: Callable[[DbtEvent], None]) -> Callable[[Any], None]:
 @contextmanager
 def environment(settings: Settings, snapshot_id: int | None = None) -> Iterator[None]:
     """What profiles.yml reads, for the time of one call."""
+    lake, storage = Lake(settings), Storage.of(settings)
     values = {
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "GATEHOUSE_DBT_LAKE_URI": Lake(settings).uri,
-        "GATEHOUSE_DBT_DATA_PATH": Storage.parse(settings.data_path).root,
+        "GATEHOUSE_DBT_LAKE_URI": lake.uri,
+        "GATEHOUSE_DBT_CATALOG_SCHEMA": lake.catalog_schema,
+        "GATEHOUSE_DBT_DATA_PATH": storage.root,
+        "GATEHOUSE_DBT_SHARED_FILES": storage.shared,
         "GATEHOUSE_DBT_EXTENSIONS": str(extension_directory(settings.home)),
         "GATEHOUSE_DBT_SNAPSHOT": str(snapshot_id or 0),
         "GATEHOUSE_DBT_MEMORY_LIMIT": settings.memory_limit,
         "GATEHOUSE_DBT_THREADS": str(settings.threads),
         "GATEHOUSE_DBT_SPILL": str(settings.home / "spill"),
         # The password of a PostgreSQL catalog; the address above holds none.
-        **Lake(settings).environment,
+        **lake.environment,
     }
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

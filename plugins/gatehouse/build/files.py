@@ -14,9 +14,9 @@ class Plugin(BasePlugin):  # type: ignore[misc]
     """Prepares a connection; found by its module's name, in profiles.yml."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Take the place of the files: ``data_path``, empty where there is none."""
-        where = str(plugin_config.get("data_path", ""))
-        self._storage = Storage.parse(where) if where else None
+        """Take the place of the files: ``data_path`` and ``shared_files``, as the settings."""
+        where, shared = (str(plugin_config.get(n, "")) for n in ("data_path", "shared_files"))
+        self._storage = Storage.parse(where, shared) if where else None
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Let the session reach the files, before it attaches the lake."""

@@ -91,9 +91,8 @@ def certified_session(
     connection = open_certified(settings, allow_expired=allow_expired, needs=needs)
     try:
         connection.execute("set python_enable_replacements = false")
-        connection.execute(
-            f"set allowed_directories = [{literal(Storage.parse(settings.data_path).root)}]"
-        )
+        readable = ", ".join(literal(each) for each in Storage.of(settings).roots)
+        connection.execute(f"set allowed_directories = [{readable}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection

@@ -45,7 +45,7 @@ class Lake:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._catalog = Catalog.parse(settings.catalog)
-        self._storage = Storage.parse(settings.data_path)
+        self._storage = Storage.of(settings)
 
     # -- connections ------------------------------------------------------------------
 
@@ -211,6 +211,7 @@ class Lake:
         """The options of an ``attach`` of this lake, as SQL."""
         # Inlining keeps small commits in the catalog instead of in thousands of tiny files.
         options = [f"data_path {literal(self._storage.root)}"]
+        options.append(f"metadata_schema {literal(self.catalog_schema)}")
         if self._catalog.kind == "sqlite":
             options.append(f"meta_busy_timeout {_CATALOG_WAIT_MS}")
             if not read_only and snapshot_id is None:
@@ -227,6 +228,12 @@ class Lake:
     def uri(self) -> str:
         """The ``ducklake:`` address that DuckDB attaches; holds no password."""
         return self._catalog.uri
+
+    @property
+    def catalog_schema(self) -> str:
+        """The schema of the catalog's own tables."""
+        default = "main" if self._catalog.kind == "sqlite" else "public"
+        return self._settings.catalog_schema or default
 
     @property
     def environment(self) -> dict[str, str]:

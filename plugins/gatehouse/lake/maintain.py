@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 
+from gatehouse.errors import GatehouseError
 from gatehouse.lake.lake import LAKE, Lake
 from gatehouse.lake.sql import literal
 from gatehouse.settings import Settings
@@ -69,8 +70,16 @@ def run_maintenance(
         keep_newest: number of newest snapshots kept whatever happens.
         grace: how long after its certificate's end a snapshot stays, and a file after the last
             snapshot that needs it, for readers that opened before.
+
+    Raises:
+        GatehouseError: the lake is a copy, whose files are another's.
     """
     started = time.monotonic()
+    if settings.shared_files:
+        raise GatehouseError(
+            "This lake is a copy that names another one's files: it may not clean them up.",
+            next_step="run maintenance on the lake that owns them.",
+        )
     with Lake(settings).writer("maintenance") as connection:
         before = _count_files(connection)
         connection.execute(f"call ducklake_flush_inlined_data('{LAKE}')")

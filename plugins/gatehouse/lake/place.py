@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -73,27 +74,30 @@ def _file_lock(
 def _advisory_lock(
     settings: Settings, catalog: Catalog, purpose: str, deadline: float
 ) -> Iterator[None]:
+    # A copy beside it in the same database has a place of its own.
+    key = _KEY + zlib.crc32(settings.catalog_schema.encode()) if settings.catalog_schema else _KEY
     with catalog.connect(application_name=f"gatehouse: {purpose}") as connection:
-        while not _try(connection):
+        while not _try(connection, key):
             if time.monotonic() >= deadline:
-                raise _busy(settings, _holder(connection), purpose)
+                raise _busy(settings, _holder(connection, key), purpose)
             time.sleep(_POLL_SECONDS)
         # The server frees it when this connection ends, however that comes about.
         yield
 
 
-def _try(connection: Connection[Any]) -> bool:
-    row = connection.execute("select pg_try_advisory_lock(%s)", (_KEY,)).fetchone()
+def _try(connection: Connection[Any], key: int) -> bool:
+    row = connection.execute("select pg_try_advisory_lock(%s::bigint)", (key,)).fetchone()
     return row is not None and bool(row[0])
 
 
-def _holder(connection: Connection[Any]) -> str:
+def _holder(connection: Connection[Any], key: int) -> str:
     row = connection.execute(
         "select coalesce(nullif(activity.application_name, ''), 'another process') || "
         "coalesce(' on ' || host(activity.client_addr), '') "
         "from pg_locks inner join pg_stat_activity as activity on activity.pid = pg_locks.pid "
-        "where pg_locks.locktype = 'advisory' and pg_locks.granted and pg_locks.objid = %s",
-        (_KEY,),
+        "where pg_locks.locktype = 'advisory' and pg_locks.granted "
+        "and (pg_locks.classid::bigint << 32) + pg_locks.objid::bigint = %s",
+        (key,),
     ).fetchone()
     return str(row[0]) if row else "another process"
 

@@ -11,6 +11,7 @@ import duckdb
 
 from gatehouse.errors import GatehouseError
 from gatehouse.lake.sql import literal
+from gatehouse.settings import Settings
 
 _S3 = "s3://"
 # httpfs copies the keys from the environment into settings, which any query can read.
@@ -27,13 +28,20 @@ class Storage:
 
     Attributes:
         root: absolute folder, or ``s3://bucket/prefix``; ends in a slash.
+        shared: the same of files that another lake owns; empty for none.
     """
 
     root: str
+    shared: str = ""
 
     @classmethod
-    def parse(cls, setting: str) -> Storage:
-        """Read the setting ``data_path``.
+    def of(cls, settings: Settings) -> Storage:
+        """The place that the settings name."""
+        return cls.parse(settings.data_path, settings.shared_files)
+
+    @classmethod
+    def parse(cls, setting: str, shared: str = "") -> Storage:
+        """Read the settings ``data_path`` and ``shared_files``.
 
         Raises:
             GatehouseError: it is an address of something else, or names no bucket.
@@ -48,17 +56,17 @@ class Storage:
                 "The address of the lake's files names no bucket.",
                 next_step="mend GATEHOUSE_DATA_PATH: s3://BUCKET/PREFIX",
             )
-        return cls(setting.rstrip("/") + "/")
+        return cls(setting.rstrip("/") + "/", shared)
+
+    @property
+    def roots(self) -> list[str]:
+        """All places that a session reads."""
+        return [each for each in (self.root, self.shared) if each]
 
     @property
     def folder(self) -> Path | None:
         """The folder; None for a bucket."""
         return None if self.root.startswith(_S3) else Path(self.root)
-
-    @property
-    def extensions(self) -> tuple[str, ...]:
-        """DuckDB extensions that reach the files."""
-        return ("httpfs", "aws") if self.folder is None else ()
 
     def prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Let a session reach the files.
@@ -71,15 +79,16 @@ class Storage:
                 connection.execute(statement)
         except duckdb.Error as error:
             raise GatehouseError(
-                f"No keys for {self.root} were found: {str(error).splitlines()[0]}",
+                f"No keys for {self._buckets[0]} were found: {str(error).splitlines()[0]}",
                 next_step="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws/credentials.",
             ) from None
 
     def session_statements(self) -> list[str]:
         """The SQL that lets any DuckDB session reach the files; holds no key."""
-        if self.folder is not None:
+        if not self._buckets:
             return []
-        options = {"type": "s3", "provider": "credential_chain", "scope": literal(self.root)}
+        scope = "[" + ", ".join(literal(each) for each in self._buckets) + "]"
+        options = {"type": "s3", "provider": "credential_chain", "scope": scope}
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if region:
             options["region"] = literal(region)
@@ -91,10 +100,14 @@ class Storage:
             options["use_ssl"] = "false" if address.scheme == "http" else "true"
         secret = ", ".join(f"{name} {value}" for name, value in options.items())
         return [
-            *(f"load {name}" for name in self.extensions),
+            *(f"load {name}" for name in ("httpfs", "aws")),
             *(f"reset {name}" for name in _READABLE),
             f"create or replace secret lake_files ({secret})",
         ]
+
+    @property
+    def _buckets(self) -> list[str]:
+        return [each for each in self.roots if each.startswith(_S3)]
 
     def make(self) -> None:
         """Make the folder, if it is one."""

@@ -1,7 +1,8 @@
-"""A copy of a lake that may be broken: its catalog is copied, its files are linked.
+"""A copy of a lake that may be broken: its catalog is copied, its files are linked or named.
 
 DuckLake never changes a file that it has written. So a copy costs as much as the catalog, knows
-the same snapshots, and whatever is done to it reaches neither the lake nor the store.
+the same snapshots, and whatever is done to it reaches neither the lake nor the store. Files in a
+bucket cannot be linked: nothing that cleans up runs on a copy (`Settings.shared_files`).
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import shutil
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from filelock import FileLock, Timeout
 
 from gatehouse.errors import GatehouseError
 from gatehouse.lake import Lake
 from gatehouse.lake.catalog import Catalog
+from gatehouse.lake.sql import identifier, literal
 from gatehouse.lake.storage import Storage
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -33,6 +37,27 @@ from gatehouse.store.models import (
     Waiver,
 )
 
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+# Of the one drill of a catalog in PostgreSQL; an advisory lock, as the writer's place.
+_KEY = 0x6A7E_D211
+# A file's path is below its table's, that below its schema's, that below the lake's.
+_ABSOLUTE = """
+update {table} set
+    path = {root}
+        || (
+            select schemas.path || tables.path
+            from ducklake_table as tables
+            inner join ducklake_schema as schemas on tables.schema_id = schemas.schema_id
+            where tables.table_id = {table}.table_id
+            order by tables.begin_snapshot desc
+            limit 1
+        )
+        || path,
+    path_is_relative = false
+where path_is_relative
+"""
 # What a gate asks the store for.
 _OF_THE_GATE = (
     BuildRun,
@@ -52,17 +77,36 @@ def scratch_home(settings: Settings) -> Iterator[Settings]:
     The writer's place is held while the catalog is copied, which takes moments.
 
     Raises:
-        GatehouseError: the catalog is not in a file, or the data not in a folder.
         LakeBusyError: somebody else is writing.
+        GatehouseError: another drill runs.
     """
-    catalog = Catalog.parse(settings.catalog)
-    files = Storage.parse(settings.data_path).folder
-    if catalog.kind != "sqlite" or files is None:
-        raise GatehouseError(
-            "A drill needs a lake whose catalog is a file, and its data in a folder.",
-            next_step="run drills on a copy with GATEHOUSE_CATALOG=sqlite:PATH",
-        )
     root = settings.make_home() / "drill"
+    with _alone(settings):
+        try:
+            yield from _copied(settings, root)
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Hold the place of the one drill of a home; a process that dies gives it up."""
+    lock = FileLock(settings.home / "drill.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise _another() from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _another() -> GatehouseError:
+    return GatehouseError("Another drill runs.", next_step="wait for it to end.")
+
+
+def _copied(settings: Settings, root: Path) -> Iterator[Settings]:
     # What a drill that was killed has left.
     shutil.rmtree(root, ignore_errors=True)
     home = root / uuid.uuid4().hex
@@ -72,36 +116,92 @@ def scratch_home(settings: Settings) -> Iterator[Settings]:
             "home": home,
             "landing": home / "landing",
             "data_path": str(home / "data"),
-            "catalog": f"sqlite:{home / 'catalog.sqlite'}",
             "store_url": f"sqlite:///{home / 'store.db'}",
         }
     )
-    try:
+    with ExitStack() as stack:
         lake = Lake(settings)
         with lake.lock("a drill"):
             lake.current_snapshot()
-            _copy_catalog(Path(catalog.where), home / "catalog.sqlite", home / "data")
-            _link_files(files, home / "data")
+            copy = stack.enter_context(_copied_catalog(settings, copy))
         _copy_store(settings, copy)
         # dbt's parsed project is kept there.
         for part in ("gate", "dbt/manifests"):
             if (settings.home / part).is_dir():
                 shutil.copytree(settings.home / part, home / part)
         yield copy
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
 
 
-def _copy_catalog(source: Path, target: Path, data_path: Path) -> None:
-    with (
-        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old,
-        closing(sqlite3.connect(target)) as new,
-    ):
-        old.backup(new)
-        new.execute(
-            "update ducklake_metadata set value = ? where key = 'data_path'", [f"{data_path}/"]
-        )
-        new.commit()
+@contextmanager
+def _copied_catalog(settings: Settings, copy: Settings) -> Iterator[Settings]:
+    """The settings of the copy with its catalog: a file, or a schema beside the lake's own."""
+    catalog = Catalog.parse(settings.catalog)
+    if catalog.kind == "sqlite":
+        file = copy.home / "catalog.sqlite"
+        copy = copy.model_copy(update={"catalog": f"sqlite:{file}"})
+        with (
+            closing(sqlite3.connect(f"file:{catalog.where}?mode=ro", uri=True)) as old,
+            closing(sqlite3.connect(file)) as new,
+        ):
+            old.backup(new)
+            copy = _place_files(settings, copy, new)
+            new.commit()
+        yield copy
+        return
+    name = f"drill_{copy.home.name}"
+    with catalog.connect(application_name="gatehouse: a drill") as connection:
+        row = connection.execute("select pg_try_advisory_lock(%s::bigint)", [_KEY]).fetchone()
+        if row is None or not row[0]:
+            raise _another()
+        _drop_copies(connection)
+        try:
+            own = Lake(settings).catalog_schema
+            connection.execute(f"create schema {name}")
+            for table in _tables_of(connection, own):
+                source, target = f"{own}.{identifier(table)}", f"{name}.{identifier(table)}"
+                connection.execute(f"create table {target} (like {source} including all)")
+                connection.execute(f"insert into {target} select * from {source}")
+            connection.execute(f"set search_path to {name}")
+            copy = copy.model_copy(update={"catalog_schema": name})
+            yield _place_files(settings, copy, connection)
+        finally:
+            _drop_copies(connection)
+
+
+def _place_files(settings: Settings, copy: Settings, catalog: Any) -> Settings:
+    """Let the copy's catalog know its files: links to those in a folder, else where they are.
+
+    Links, because whatever cleans up after the copy then removes links alone.
+    """
+    folder = Storage.of(settings).folder
+    target = Storage.of(copy).root
+    if folder is not None:
+        _link_files(folder, Path(copy.data_path))
+    else:
+        copy = copy.model_copy(update={"shared_files": Storage.of(settings).root})
+        for table in ("ducklake_data_file", "ducklake_delete_file"):
+            catalog.execute(_ABSOLUTE.format(table=table, root=literal(copy.shared_files)))
+    catalog.execute(
+        f"update ducklake_metadata set value = {literal(target)} where key = 'data_path'"
+    )
+    return copy
+
+
+def _tables_of(connection: Connection[Any], schema: str) -> list[str]:
+    rows = connection.execute(
+        "select tablename from pg_tables where schemaname = %s and tablename like %s",
+        [schema, "ducklake\\_%"],
+    )
+    return [str(row[0]) for row in rows]
+
+
+def _drop_copies(connection: Connection[Any]) -> None:
+    """Drop the schemas of this drill and of those that were killed."""
+    rows = connection.execute(
+        "select nspname from pg_namespace where nspname like %s", ["drill\\_%"]
+    ).fetchall()
+    for (name,) in rows:
+        connection.execute(f"drop schema {identifier(name)} cascade")
 
 
 def _link_files(source: Path, target: Path) -> None:
