@@ -13,7 +13,7 @@ from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, run_gate
 from gatehouse.gate.calibrate import propose_limits, write_limits
 from gatehouse.gate.drift import Reading
-from gatehouse.gate.due import usual_lags
+from gatehouse.gate.due import missing_days, usual_lags
 from gatehouse.gate.monitors import checks_of
 from gatehouse.gate.products import failed_products
 from gatehouse.gate.results import CheckResult, TableResult
@@ -262,8 +262,15 @@ def _steps(*days: int) -> list[tuple[int, date]]:
         ([max(0, day - 3) for day in range(40)], 3),
         ([*range(20), *[19] * 9, *range(29, 40)], 0),
         ([day - day % 7 for day in range(40)], 6),
+        ([day - max(0, day % 7 - 4) for day in range(40)], 2),
     ],
-    ids=["every day", "three days behind", "an outage of nine days", "once a week"],
+    ids=[
+        "every day",
+        "three days behind",
+        "an outage of nine days",
+        "once a week",
+        "weekends on Mondays",
+    ],
 )
 def test_how_far_behind_is_usual_is_learned_from_what_was_certified(
     days: list[int], lag: int
@@ -272,6 +279,16 @@ def test_how_far_behind_is_usual_is_learned_from_what_was_certified(
     usual = usual_lags({**others, "it": _steps(*days)})
     assert usual["it"] == timedelta(days=lag)
     assert all(usual[name] == timedelta(0) for name in others)
+
+
+def test_days_that_are_there_are_not_missing_and_hide_none_that_is() -> None:
+    def days(*numbers: int) -> set[date]:
+        return {FIRST + timedelta(days=number) for number in numbers}
+
+    there = days(*range(1, 20)) - days(18)
+    assert missing_days(FIRST, there, None) == days(18)
+    assert missing_days(FIRST, there, FIRST + timedelta(days=21)) == days(18, 20, 21)
+    assert missing_days(FIRST, set(), FIRST + timedelta(days=99)) == days(*range(1, 15))
 
 
 def test_a_feed_that_comes_later_in_the_night_than_the_others_is_not_missed(watched: House) -> None:
