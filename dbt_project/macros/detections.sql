@@ -50,7 +50,7 @@ and {{ column }} < cast('{{ var("window_end", "2200-01-01 00:00:00") }}' as time
 {% macro finding_key(columns) %}
 {%- set parts = [] -%}
 {%- for column in columns -%}
-    {%- do parts.append("coalesce(cast(" ~ column ~ " as varchar), '')") -%}
+    {%- do parts.append("coalesce(cast(" ~ column ~ " as " ~ text_type() ~ "), '')") -%}
 {%- endfor -%}
 md5({{ parts | join(" || '|' || ") }})
 {%- endmacro %}
@@ -60,7 +60,7 @@ md5({{ parts | join(" || '|' || ") }})
 {%- set parts = [] -%}
 {%- for name, expression in facts.items() -%}
     {%- do parts.append(
-        "'\"" ~ name ~ "\": ' || cast(" ~ expression ~ " as varchar)"
+        "'\"" ~ name ~ "\": ' || cast(" ~ expression ~ " as " ~ text_type() ~ ")"
     ) -%}
 {%- endfor -%}
 '{' || {{ parts | join(" || ', ' || ") }} || '}'

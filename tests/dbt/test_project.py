@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,30 @@ def test_a_build_without_an_interval_is_refused(project: Project) -> None:
         result = invoke_dbt(project.settings, ["run", "--select", "int_actors__arrived"])
     assert not result.success
     assert "interval_start is not set" in " ".join(node.message for node in result.nodes)
+
+
+# What one engine alone understands. `macros/engine` has a dispatched form of what all need.
+ONE_ENGINE = {
+    "qualify": r"\bqualify\b",
+    "a cast by ::": r"::",
+    "a text of any length: text_type()": r"\bas (varchar|text|string)\b",
+    "rows compared as one": r"(?<!\w)\([^()]*,[^()]*\)\s+is (not )?distinct from",
+    "date_diff: days_between()": r"\bdate_diff\(",
+    "shifted bits": r"<<|>>",
+    "string_agg: json_texts()": r"\b(string_agg|listagg|group_concat)\(",
+}
+
+
+def test_models_are_written_for_no_engine_alone() -> None:
+    models = [*(PROJECT / "dbt_project" / "models").rglob("*.sql")]
+    assert len(models) > 60
+    found = [
+        f"{path.name}: {what}"
+        for path in models
+        for what, pattern in ONE_ENGINE.items()
+        if re.search(pattern, re.sub(r"--[^\n]*", "", path.read_text("utf-8")))
+    ]
+    assert found == []
 
 
 def test_every_core_table_has_a_key_that_is_unique_and_never_null(manifest: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@
         '|',
         {%- for column in columns %}
         coalesce(
-            replace(cast({{ column }} as varchar), '|', '||'), '|null|'
+            replace(cast({{ column }} as {{ text_type() }}), '|', '||'), '|null|'
         ){{ "," if not loop.last }}
         {%- endfor %}
     ))

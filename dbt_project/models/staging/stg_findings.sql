@@ -6,6 +6,19 @@ versions as (
 
 ),
 
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by finding_key
+            order by found_at, ingested_at
+        ) as finding_rank
+
+    from versions
+
+),
+
 final as (
 
     select
@@ -39,14 +52,10 @@ final as (
         found_at,
         ingested_at
 
-    from versions
+    from ranked
 
     -- The same finding may be appended twice, by a run that was repeated.
-    qualify
-        row_number() over (
-            partition by finding_key
-            order by found_at, ingested_at
-        ) = 1
+    where finding_rank = 1
 
 )
 

@@ -6,6 +6,16 @@ versions as (
 
 ),
 
+ranked as (
+
+    select
+        *,
+        {{ version_rank() }} as version_rank
+
+    from versions
+
+),
+
 final as (
 
     select
@@ -30,9 +40,9 @@ final as (
         version_at,
         ingested_at
 
-    from versions
+    from ranked
 
-    qualify {{ is_newest_version() }}
+    where version_rank = 1
 
 )
 

@@ -8,6 +8,19 @@ changes as (
 
 ),
 
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by row_key
+            order by change_id desc
+        ) as change_rank
+
+    from changes
+
+),
+
 final as (
 
     select
@@ -23,10 +36,9 @@ final as (
         changed_at,
         ingested_at
 
-    from changes
+    from ranked
 
-    qualify
-        row_number() over (partition by row_key order by change_id desc) = 1
+    where change_rank = 1
 
 )
 

@@ -54,17 +54,21 @@ touched_stated as (
 
 -- Of two versions of one instant the greater hash counts, so that order of
 -- arrival cannot.
-dated as (
+ranked as (
 
-    select *
+    select
+        *,
+        {{ version_rank(["actor_id", "updated_at"]) }} as version_rank
 
     from touched_stated
 
-    qualify
-        row_number() over (
-            partition by actor_id, updated_at
-            order by version_at desc, row_hash desc
-        ) = 1
+),
+
+dated as (
+
+    select * from ranked
+
+    where version_rank = 1
 
 ),
 

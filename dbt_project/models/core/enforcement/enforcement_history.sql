@@ -63,17 +63,24 @@ touched_states as (
 
 ),
 
-newest_state as (
+ranked_states as (
 
-    select *
-
-    from touched_states
-
-    qualify
+    select
+        *,
         row_number() over (
             partition by action_id
             order by updated_at desc, version_at desc, row_hash desc
-        ) = 1
+        ) as state_rank
+
+    from touched_states
+
+),
+
+newest_state as (
+
+    select * from ranked_states
+
+    where state_rank = 1
 
 ),
 
@@ -91,29 +98,23 @@ reversals as (
 
 ),
 
-appeals as (
+ranked_appeal_states as (
 
-    select *
-
-    from appeal_states
-
-    qualify
+    select
+        *,
         row_number() over (
             partition by appeal_id
             order by updated_at desc, version_at desc, row_hash desc
-        ) = 1
+        ) as state_rank
+
+    from appeal_states
 
 ),
 
-newest_appeal as (
+ranked_appeals as (
 
-    select *
-
-    from appeals
-
-    where action_id in (select touched.action_id from touched)
-
-    qualify
+    select
+        *,
         row_number() over (
             partition by action_id
             order by
@@ -121,7 +122,21 @@ newest_appeal as (
                 updated_at desc,
                 version_at desc,
                 row_hash desc
-        ) = 1
+        ) as appeal_rank
+
+    from ranked_appeal_states
+
+    where
+        state_rank = 1
+        and action_id in (select touched.action_id from touched)
+
+),
+
+newest_appeal as (
+
+    select * from ranked_appeals
+
+    where appeal_rank = 1
 
 ),
 

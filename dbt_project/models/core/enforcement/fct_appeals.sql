@@ -45,22 +45,29 @@ touched as (
 
 ),
 
-newest_state as (
+ranked_states as (
 
-    select appeals.*
-
-    from appeals
-
-    inner join touched on appeals.appeal_id = touched.appeal_id
-
-    qualify
+    select
+        appeals.*,
         row_number() over (
             partition by appeals.appeal_id
             order by
                 appeals.updated_at desc,
                 appeals.version_at desc,
                 appeals.row_hash desc
-        ) = 1
+        ) as state_rank
+
+    from appeals
+
+    inner join touched on appeals.appeal_id = touched.appeal_id
+
+),
+
+newest_state as (
+
+    select * from ranked_states
+
+    where state_rank = 1
 
 ),
 

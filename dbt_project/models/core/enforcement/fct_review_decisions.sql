@@ -35,7 +35,9 @@ versions as (
 
 labels as (
 
-    select versions.*
+    select
+        versions.*,
+        {{ version_rank("versions.label_id", "versions") }} as version_rank
 
     from versions
 
@@ -44,12 +46,6 @@ labels as (
         inner join touched on versions.label_id = touched.label_id
 
     {% endif %}
-
-    qualify
-        row_number() over (
-            partition by versions.label_id
-            order by versions.version_at desc, versions.row_hash desc
-        ) = 1
 
 ),
 
@@ -67,6 +63,8 @@ final as (
         labelled_at
 
     from labels
+
+    where version_rank = 1
 
 )
 

@@ -166,17 +166,30 @@ banded as (
 
 ),
 
-changes as (
+compared as (
 
-    select *
+    select
+        *,
+        lag(tier_code) over (
+            partition by actor_id
+            order by risk_date
+        ) as tier_code_before,
+        lag(score_band) over (
+            partition by actor_id
+            order by risk_date
+        ) as score_band_before
 
     from banded
 
-    qualify
-        (tier_code, score_band) is distinct from (
-            lag(tier_code) over (partition by actor_id order by risk_date),
-            lag(score_band) over (partition by actor_id order by risk_date)
-        )
+),
+
+changes as (
+
+    select * from compared
+
+    where
+        tier_code is distinct from tier_code_before
+        or score_band is distinct from score_band_before
 
 ),
 

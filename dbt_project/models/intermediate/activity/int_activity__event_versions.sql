@@ -40,9 +40,9 @@ final as (
         resource,
         ip_address,
         user_agent,
-        cast(null as varchar) as country_code,
-        cast(null as varchar) as payment_fingerprint,
-        cast(null as varchar) as currency_code,
+        cast(null as {{ text_type() }}) as country_code,
+        cast(null as {{ text_type() }}) as payment_fingerprint,
+        cast(null as {{ text_type() }}) as currency_code,
         row_hash,
 
         status_code,

@@ -47,8 +47,9 @@ ranked as (
         versions.source_id,
         versions.file_id,
         versions.row_number,
-        {{ is_newest_version("versions.record_type, versions.record_key") }}
-            as is_newest
+        {{ version_rank(
+            ["versions.record_type", "versions.record_key"], "versions"
+        ) }} as version_rank
 
     from versions
 
@@ -69,7 +70,7 @@ final as (
 
     from ranked
 
-    where not is_newest
+    where version_rank > 1
 
 )
 

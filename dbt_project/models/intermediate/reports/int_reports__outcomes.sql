@@ -51,13 +51,20 @@ labels as (
 
 ),
 
-decisive as (
+answers as (
 
     select
         reports.record_key,
         reports.reporter_actor_id,
         labels.label_code,
-        labels.labelled_at
+        labels.labelled_at,
+        row_number() over (
+            partition by reports.record_key
+            order by
+                labels.labelled_at asc,
+                labels.label_code desc,
+                labels.label_id asc
+        ) as answer_rank
 
     from reports
 
@@ -79,15 +86,6 @@ decisive as (
         or labels.item_id is null
         or reports.item_id = labels.item_id
 
-    qualify
-        row_number() over (
-            partition by reports.record_key
-            order by
-                labels.labelled_at asc,
-                labels.label_code desc,
-                labels.label_id asc
-        ) = 1
-
 ),
 
 final as (
@@ -100,7 +98,10 @@ final as (
 
         labelled_at as known_at
 
-    from decisive
+    from answers
+
+    -- The first one decides.
+    where answer_rank = 1
 
 )
 
