@@ -59,7 +59,7 @@ secrets: ## Make the passwords and keys of a deployment, in ./secrets.
 	@for name in PGPASSWORD AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY; do \
 		test -s secrets/$$name || $(PYTHON) -c 'import secrets; print(secrets.token_hex(24), end="")' > secrets/$$name; \
 	done
-	@echo "secrets/ is made; next: docker compose up --build --wait"
+	@echo "secrets/ is made; next: docker compose up --build --detach"
 
 pictures: install ## Take the pictures of docs/guides/incident-in-airflow.md; CHROMIUM=path of the browser.
 	@$(BIN)/python benchmarks/pictures.py
