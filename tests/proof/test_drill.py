@@ -174,9 +174,10 @@ def test_a_drill_on_postgres_leaves_nothing_behind(
         with Lake(copy).writer("test") as connection:
             connection.execute("update lake.core.fct_b set score = 9")
             connection.execute("drop table lake.core.dim_c")
-        # The lake's own writer does not wait for it.
-        with Lake(settings).lock("test"):
-            pass
+            # The lake's own writer does not wait for it.
+            impatient = settings.model_copy(update={"lock_timeout_seconds": 0.3})
+            with Lake(impatient).lock("test"):
+                pass
         run_gate(copy, tables=["fct_a"], build_id=drill.pretend_build(copy))
         if copy.shared_files:
             with pytest.raises(GatehouseError, match="copy"):
