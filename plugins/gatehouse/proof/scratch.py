@@ -153,7 +153,6 @@ def _copied_catalog(settings: Settings, copy: Settings) -> Iterator[Settings]:
         row = connection.execute("select pg_try_advisory_lock(%s::bigint)", [_KEY]).fetchone()
         if row is None or not row[0]:
             raise _another()
-        _drop_copies(connection)
         try:
             own = Lake(settings).catalog_schema
             connection.execute(f"create schema {name}")
