@@ -58,6 +58,7 @@ secrets: ## Make the passwords and keys of a deployment, in ./secrets.
 	@mkdir -p -m 700 secrets
 	@for name in PGPASSWORD AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY; do \
 		test -s secrets/$$name || $(PYTHON) -c 'import secrets; print(secrets.token_hex(24), end="")' > secrets/$$name; \
+		chmod 644 secrets/$$name; \
 	done
 	@echo "secrets/ is made; next: docker compose up --build --detach"
 

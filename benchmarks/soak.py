@@ -41,12 +41,14 @@ class Writers:
         environment: of all of them, but for the home.
         folder: of their homes.
         kills: how often each was killed, by what it does.
+        died: exit codes of those that ended by themselves before they were told to.
     """
 
     environment: dict[str, str]
     folder: Path
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
     kills: Counter[str] = field(default_factory=Counter)
+    died: list[int] = field(default_factory=list)
 
     @property
     def stop(self) -> Path:
@@ -58,12 +60,24 @@ class Writers:
         """Where they note what went wrong."""
         return self.folder / "errors.jsonl"
 
+    @property
+    def done(self) -> Path:
+        """Where they note what they have done."""
+        return self.folder / "done.txt"
+
     def start(self, number: int) -> subprocess.Popen[bytes]:
         """A writer, by its place in `_ROLES`."""
         own = {"GATEHOUSE_HOME": str(self.folder / f"writer-{number}")}
         program = str(PROJECT / "benchmarks" / "_writer.py")
         return subprocess.Popen(
-            [sys.executable, program, _ROLES[number], str(self.stop), str(self.errors)],
+            [
+                sys.executable,
+                program,
+                _ROLES[number],
+                str(self.stop),
+                str(self.errors),
+                str(self.done),
+            ],
             env=self.environment | own,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -72,11 +86,19 @@ class Writers:
     def kill_one(self, rng: random.Random) -> None:
         """Kill -9, and start another in its place."""
         number = rng.randrange(len(self.running))
+        self.look()
         self.running[number].kill()
         self.running[number].wait()
         self.kills[_ROLES[number]] += 1
         print(f"killed writer {number} ({_ROLES[number]})", flush=True)
         self.running[number] = self.start(number)
+
+    def look(self) -> None:
+        """Note whose process has ended, and start another in its place."""
+        for number, each in enumerate(self.running):
+            if (code := each.poll()) is not None:
+                self.died.append(code)
+                self.running[number] = self.start(number)
 
 
 def main() -> None:
@@ -148,6 +170,7 @@ def writers(crew: Writers) -> Iterator[None]:
     crew.running = [crew.start(number) for number in range(len(_ROLES))]
     try:
         yield
+        crew.look()
     finally:
         crew.stop.touch()
         for each in crew.running:
@@ -185,6 +208,10 @@ def report(
     measurement.figure("writers", len(_ROLES), at_least=4)
     measurement.figure("readers", len(seen), at_least=8)
     measurement.figure("writers killed", sum(crew.kills.values()), at_least=1)
+    measurement.figure("writers that died by themselves", len(crew.died), equals=0)
+    done = Counter(crew.done.read_text().split() if crew.done.exists() else [])
+    for kind in sorted({*_ROLES}):
+        measurement.figure(f"{kind}s done meanwhile", done[kind], at_least=1)
     complaints = crew.errors.read_text().splitlines() if crew.errors.exists() else []
     measurement.figure("errors of writers that were not killed", len(complaints), equals=0)
     measurement.figure("sessions of readers", sum(each["sessions"] for each in seen))

@@ -69,7 +69,7 @@ def _kept_out(feed: str = "events", **changes: object) -> CertificateCheck:
 def test_a_feed_in_quarantine_is_one_incident_for_all_that_is_made_of_it(any_desk: Desk) -> None:
     any_desk.gated(1, "dim_c", "failed", _kept_out())
     any_desk.gated(1, "fct_a", "failed", _kept_out(), failing("rows missing by day"))
-    any_desk.gated(1, "fct_b", "failed", held_by=["fct_a"])
+    any_desk.gated(1, "fct_b", "failed", _kept_out(), held_by=["fct_a"])
     any_desk.cycle()
     (found,) = any_desk.open()
     assert found.cause_key == "data:raw.events"

@@ -16,7 +16,7 @@ OURS = [name for name, service in SERVICES.items() if service["image"] == "gateh
 _KNOWN = {
     *("build", "cap_add", "cap_drop", "command", "depends_on", "entrypoint", "environment"),
     *("healthcheck", "image", "ports", "profiles", "restart", "secrets", "security_opt"),
-    "volumes",
+    *("user", "volumes"),
 }
 _CONDITIONS = ("service_started", "service_healthy", "service_completed_successfully")
 

@@ -216,6 +216,25 @@ def test_what_falls_silent_is_held_night_after_night(watched: House) -> None:
     assert _night(watched, 30, "core.dim_c", days=6)["dim_c"].is_certified
 
 
+def test_what_fell_silent_long_ago_is_as_silent_as_ever(watched: House) -> None:
+    snapshot = watched.sql(*(_rows(table, 30, 70) for table in OTHERS))
+    for _ in range(2):
+        assert not _gate(watched, snapshot)["dim_c"].is_certified
+        snapshot = watched.sql(*(_rows(table, 100, 1) for table in OTHERS))
+
+
+def test_who_worked_on_one_saturday_is_not_missed_on_the_next(house: House) -> None:
+    house.suite("dim_c", expectations=[], drift=[DRIFT])
+    house.fill(0)
+    days = [day for day in range(42) if day % 7 < 5 or day == 19]  # the first is a Monday
+    statements = [_rows("core.dim_c", day, 1) for day in days]
+    assert _gate(house, house.sql(*statements))["dim_c"].is_certified
+    for day in (42, 43, 44, 45, 46, 49):
+        assert _night(house, day, "core.dim_c")["dim_c"].is_certified
+    # A Wednesday that is gone is another thing.
+    assert not _night(house, 52, "core.dim_c")["dim_c"].is_certified
+
+
 def test_a_day_that_was_lost_between_two_is_missed_without_any_neighbour(house: House) -> None:
     house.suite("dim_c", expectations=[], drift=[DRIFT])
     house.fill(0)
@@ -338,6 +357,14 @@ def test_what_is_wrong_with_every_product_is_no_product_s(
     )
     assert (check.result, check.observed.get("products", [])) == ("failed", named)
     assert check.observed.get("sound", []) == (["chat"] if named else [])
+
+
+def test_rows_without_a_product_are_no_product_that_is_sound() -> None:
+    check = _of_products(
+        Reading("rows_drop", "", FIRST, "", 0.0, 9, 9),
+        Reading("rows_drop", "", FIRST, "api", 0.9, 1, 9),
+    )
+    assert (check.result, check.observed.get("products")) == ("failed", None)
 
 
 def test_what_is_wrong_with_every_product_on_one_of_two_days_is_no_product_s() -> None:

@@ -110,6 +110,8 @@ def test_writers_of_two_homes_on_one_catalog_wait_for_each_other(
     elsewhere = any_settings.model_copy(
         update={"home": tmp_path / "elsewhere", "lock_timeout_seconds": 0.3}
     )
+    if not any_settings.catalog.startswith("sqlite"):  # the default, said
+        elsewhere = elsewhere.model_copy(update={"catalog_schema": "public"})
     lake = Lake(any_settings)
     # Taken twice and given back once, it is still held.
     with lake.lock("the first one"):

@@ -29,8 +29,10 @@ def test_a_bucket_is_no_folder_below_the_working_one(settings: Settings) -> None
 def test_no_query_of_a_session_shows_the_keys(s3_settings: Settings) -> None:
     with Lake(s3_settings).writer("test") as connection:
         connection.execute("create table lake.core.t as select range from range(10000)")
-        told = repr(connection.execute("from duckdb_settings()").fetchall())
-        told += repr(connection.execute("from duckdb_secrets()").fetchall())
+        told = ""
+        for session in (connection, connection.cursor()):
+            told += repr(session.execute("from duckdb_settings()").fetchall())
+            told += repr(session.execute("from duckdb_secrets()").fetchall())
     assert _SECRET not in told
     assert "secret=redacted" in told
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
+import zlib
 from datetime import date
 from pathlib import Path
 
@@ -161,14 +163,16 @@ def test_a_drill_on_postgres_leaves_nothing_behind(
         return Lake(settings).current_snapshot(), files, schemas
 
     # One that was killed has left its copy.
-    postgres_server.psql(database, "create schema drill_left")
-    postgres_server.psql(database, "alter schema drill_left owner to gatehouse")
+    left = f"drill_{zlib.crc32(b'public'):08x}_{uuid.uuid4().hex}"
+    for name in (left, "drill_of_somebody"):
+        postgres_server.psql(database, f"create schema {name} authorization gatehouse")
     assert run_drill(settings, fault="twice", seed=7).outcome == "caught"
     before = seen()
-    assert "drill" not in str(before[2])
+    assert left not in str(before[2])
+    assert "drill_of_somebody" in str(before[2])
     assert before[1]
     with scratch_home(settings) as copy:
-        assert "drill" in str(seen()[2])
+        assert copy.catalog_schema in str(seen()[2])
         with pytest.raises(GatehouseError, match="Another drill"), scratch_home(settings):
             pass
         with Lake(copy).writer("test") as connection:

@@ -106,6 +106,12 @@ class Checked:
             if each.observed.get("feed")
         }
 
+    @property
+    def by_one_check_alone(self) -> bool:
+        """Whether one critical check is all that holds it."""
+        wrong = [*self.found("failed", "critical"), *self.found("could_not_check", "critical")]
+        return len(wrong) == 1 and not self.held_by
+
     def has_arrived(self, feed: str) -> bool:
         """Whether a feed was counted and is not missing here, or may be by a waiver."""
         own = [each for each in self.checks if each.observed.get("feed") == feed]
@@ -235,9 +241,7 @@ def _feed(feed: str, known: list[Checked], readers: Sequence[Reader] | None) -> 
             "snapshot_id": max(each.snapshot_id for each in roots),
             "roots": [each.table for each in roots],
             # Of the others, something else would hold them still.
-            "by_this_alone": [
-                each.table for each in roots if len(each.found("failed", "critical")) == 1
-            ],
+            "by_this_alone": [each.table for each in roots if each.by_one_check_alone],
             "feed": feed,
             "sources": roots[0].kept_out[feed],
         },

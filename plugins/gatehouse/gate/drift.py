@@ -210,25 +210,32 @@ def _restated(key: Key, now: Profile, before: Profile) -> Iterator[Reading]:
 
 def _volume(limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
     """Rows and units against their forecasts."""
-    parts: tuple[tuple[str, Callable[[Profile], int | None]], ...] = (
-        ("rows", lambda profile: profile.counted),
+    if key[0].weekday() not in _usual_weekdays(past, is_empty=not now.rows):
+        return
+    # Of days that were kept before rows were counted like this, there is their plain number.
+    is_counted = all(each.counted is not None for each in (now, *past.profiles))
+    parts: tuple[tuple[str, Callable[[Profile], int]], ...] = (
+        ("rows", lambda profile: (profile.counted or 0) if is_counted else profile.rows),
         ("units", lambda profile: profile.units),
     )
     for name, count in parts:
-        observed = count(now)
-        counts = {
-            day: number
-            for day, profile in zip(past.days, past.profiles, strict=True)
-            if (number := count(profile)) is not None
-        }
-        if observed is None or len(counts) < _LEAST_DAYS:
-            continue
-        found = forecast([*counts], [*counts.values()], key[0])
-        is_young = len(counts) < _YOUNG_DAYS and observed > found.expected
-        # Closed on Saturdays, or broken on the first one: the next days tell.
-        is_first = key[0].weekday() not in {each.weekday() for each in counts}
-        if found.expected >= limits.least and not is_young and not is_first:
-            yield _against(found, observed, key, f"{name}_drop", f"{name}_rise")
+        found = forecast(past.days, [count(each) for each in past.profiles], key[0])
+        is_young = len(past.days) < _YOUNG_DAYS and count(now) > found.expected
+        if found.expected >= limits.least and not is_young:
+            yield _against(found, count(now), key, f"{name}_drop", f"{name}_rise")
+
+
+def _usual_weekdays(past: Past, *, is_empty: bool) -> set[int]:
+    """Weekdays on which a day is judged: closed on Saturdays, or broken on the first one?
+
+    One that was seen; of a day without any row, one that has had rows in half of its weeks: who
+    worked on one Saturday does not on every one.
+    """
+    if not is_empty:
+        return {day.weekday() for day in past.days}
+    seen = [day.weekday() for day, each in zip(past.days, past.profiles, strict=True) if each.rows]
+    weeks = 1 + (past.days[-1] - past.days[0]).days // 7
+    return {weekday for weekday in seen if 2 * seen.count(weekday) >= weeks}
 
 
 def _against(found: Forecast, observed: float, key: Key, drop: str, rise: str) -> Reading:

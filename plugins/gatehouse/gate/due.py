@@ -119,20 +119,27 @@ def _reached(days: Iterable[date]) -> date:
 
 
 def _history(settings: Settings, up_to: int) -> dict[str, list[tuple[int, date]]]:
-    """By relation, the certified versions with a new newest day, and that day, in their order."""
-    first = sa.func.min(TableProfile.snapshot_id)
+    """By relation, the certified versions with a new newest day, and that day, in their order.
+
+    Of each its own newest eight weeks: what fell silent long ago is as silent as ever.
+    """
     own = TableProfile.snapshot_id <= up_to
-    since = sa.select(sa.func.max(TableProfile.day)).where(own)
+    newest = (
+        sa.select(TableProfile.relation_name, sa.func.max(TableProfile.day))
+        .where(own)
+        .group_by(TableProfile.relation_name)
+    )
+    found: list[tuple[str, int, date]] = []
     with open_store(settings, read_only=True).begin() as session:
-        newest = session.scalar(since)
-        if newest is None:
-            return {}
-        query = (
-            sa.select(TableProfile.relation_name, TableProfile.day, first.label("snapshot"))
-            .where(own, TableProfile.day >= newest - _HISTORY)
-            .group_by(TableProfile.relation_name, TableProfile.day)
-        )
-        found = sorted((row.relation_name, row.snapshot, row.day) for row in session.execute(query))
+        for relation, last in session.execute(newest).all():
+            query = (
+                sa.select(TableProfile.day, sa.func.min(TableProfile.snapshot_id))
+                .where(own, TableProfile.relation_name == relation)
+                .where(TableProfile.day >= last - _HISTORY)
+                .group_by(TableProfile.day)
+            )
+            found += [(relation, snapshot, day) for day, snapshot in session.execute(query)]
+    found.sort()
     history: dict[str, list[tuple[int, date]]] = {}
     for relation, snapshot, day in found:
         steps = history.setdefault(relation, [])

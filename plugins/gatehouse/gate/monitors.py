@@ -209,7 +209,7 @@ def _products(beyond: list[Reading], judged: Mapping[date, set[str]]) -> dict[st
     wrong with those too that had too few actors to be judged. Rows without a product are of any.
     """
     products = {each.surface for each in beyond}
-    sound = set.intersection(*(judged[each.day] for each in beyond)) - products
+    sound = set.intersection(*(judged[each.day] for each in beyond)) - products - {""}
     if "" in products or not sound:
         return {}
     return {"products": sorted(products), "sound": sorted(sound)}

@@ -11,6 +11,8 @@ from gatehouse.lake.sql import literal
 if TYPE_CHECKING:
     from psycopg import Connection
 
+    from gatehouse.settings import Settings
+
 
 @dataclass(frozen=True)
 class Catalog:
@@ -62,6 +64,10 @@ class Catalog:
     def extension(self) -> str:
         """The DuckDB extension that reaches the catalog."""
         return "sqlite_scanner" if self.kind == "sqlite" else "postgres_scanner"
+
+    def schema(self, settings: Settings) -> str:
+        """The schema of the catalog's own tables."""
+        return settings.catalog_schema or ("main" if self.kind == "sqlite" else "public")
 
     def connect(self, *, application_name: str) -> Connection[Any]:
         """A connection of its own to a catalog in PostgreSQL, each statement committed.

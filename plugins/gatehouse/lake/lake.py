@@ -232,8 +232,7 @@ class Lake:
     @property
     def catalog_schema(self) -> str:
         """The schema of the catalog's own tables."""
-        default = "main" if self._catalog.kind == "sqlite" else "public"
-        return self._settings.catalog_schema or default
+        return self._catalog.schema(self._settings)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -74,8 +74,8 @@ def _file_lock(
 def _advisory_lock(
     settings: Settings, catalog: Catalog, purpose: str, deadline: float
 ) -> Iterator[None]:
-    # A copy beside it in the same database has a place of its own.
-    key = _KEY + zlib.crc32(settings.catalog_schema.encode()) if settings.catalog_schema else _KEY
+    # A lake in another schema of the same database has a place of its own.
+    key = _KEY + zlib.crc32(catalog.schema(settings).encode())
     with catalog.connect(application_name=f"gatehouse: {purpose}") as connection:
         while not _try(connection, key):
             if time.monotonic() >= deadline:

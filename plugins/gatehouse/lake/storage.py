@@ -88,7 +88,8 @@ class Storage:
         if not self._buckets:
             return []
         scope = "[" + ", ".join(literal(each) for each in self._buckets) + "]"
-        options = {"type": "s3", "provider": "credential_chain", "scope": scope}
+        # A role's keys run out: they are fetched anew.
+        options = {"type": "s3", "provider": "credential_chain", "refresh": "auto", "scope": scope}
         region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if region:
             options["region"] = literal(region)
@@ -101,7 +102,7 @@ class Storage:
         secret = ", ".join(f"{name} {value}" for name, value in options.items())
         return [
             *(f"load {name}" for name in ("httpfs", "aws")),
-            *(f"reset {name}" for name in _READABLE),
+            *(f"reset global {name}" for name in _READABLE),
             f"create or replace secret lake_files ({secret})",
         ]
 

@@ -52,6 +52,11 @@ class Running:
 def running(settings: Settings) -> Running | None:
     """The Airflow of this home, if it runs; one that is deployed is taken to."""
     if settings.airflow == "deployed":
+        if not base_url(settings):
+            raise GatehouseError(
+                "It is not said where the deployed Airflow is.",
+                next_step="set AIRFLOW__CORE__EXECUTION_API_SERVER_URL: http://HOST:PORT/execution/",
+            )
         shown = airflow_environment(settings)["AIRFLOW__API__BASE_URL"]
         return Running(0, shown, "", str(settings.landing))
     home = airflow_home(settings)

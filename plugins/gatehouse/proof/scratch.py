@@ -7,10 +7,12 @@ bucket cannot be linked: nothing that cleans up runs on a copy (`Settings.shared
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sqlite3
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -39,6 +41,8 @@ from gatehouse.store.models import (
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+log = logging.getLogger(__name__)
 
 # Of the one drill of a catalog in PostgreSQL; an advisory lock, as the writer's place.
 _KEY = 0x6A7E_D211
@@ -148,23 +152,30 @@ def _copied_catalog(settings: Settings, copy: Settings) -> Iterator[Settings]:
             new.commit()
         yield copy
         return
-    name = f"drill_{copy.home.name}"
+    own = catalog.schema(settings)
+    number = zlib.crc32(own.encode())
+    # Whose copy it is, so that a drill takes away those of its own lake alone.
+    prefix = f"drill_{number:08x}_"
+    name = f"{prefix}{copy.home.name}"
     with catalog.connect(application_name="gatehouse: a drill") as connection:
-        row = connection.execute("select pg_try_advisory_lock(%s::bigint)", [_KEY]).fetchone()
+        query = "select pg_try_advisory_lock(%s::bigint)"
+        row = connection.execute(query, [_KEY + number]).fetchone()
         if row is None or not row[0]:
             raise _another()
+        # Whoever looks into an old copy must not keep the lake's writers waiting.
+        connection.execute("set lock_timeout = '10s'")
         try:
-            own = Lake(settings).catalog_schema
             connection.execute(f"create schema {name}")
             for table in _tables_of(connection, own):
-                source, target = f"{own}.{identifier(table)}", f"{name}.{identifier(table)}"
+                source = f"{identifier(own)}.{identifier(table)}"
+                target = f"{name}.{identifier(table)}"
                 connection.execute(f"create table {target} (like {source} including all)")
                 connection.execute(f"insert into {target} select * from {source}")
             connection.execute(f"set search_path to {name}")
             copy = copy.model_copy(update={"catalog_schema": name})
             yield _place_files(settings, copy, connection)
         finally:
-            _drop_copies(connection)
+            _drop_copies(connection, prefix)
 
 
 def _place_files(settings: Settings, copy: Settings, catalog: Any) -> Settings:
@@ -194,13 +205,21 @@ def _tables_of(connection: Connection[Any], schema: str) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def _drop_copies(connection: Connection[Any]) -> None:
-    """Drop the schemas of this drill and of those that were killed."""
-    rows = connection.execute(
-        "select nspname from pg_namespace where nspname like %s", ["drill\\_%"]
-    ).fetchall()
-    for (name,) in rows:
-        connection.execute(f"drop schema {identifier(name)} cascade")
+def _drop_copies(connection: Connection[Any], prefix: str) -> None:
+    """Drop the schemas of this drill and of those of its lake that were killed.
+
+    What cannot be dropped now, the next drill will: the result of this one counts.
+    """
+    import psycopg
+
+    try:
+        rows = connection.execute(
+            "select nspname from pg_namespace where nspname ~ %s", [f"^{prefix}[0-9a-f]{{32}}$"]
+        ).fetchall()
+        for (name,) in rows:
+            connection.execute(f"drop schema {identifier(name)} cascade")
+    except psycopg.Error as error:
+        log.warning("A copy of the catalog is left (%s)", type(error).__name__)
 
 
 def _link_files(source: Path, target: Path) -> None:
