@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from gatehouse.settings import Settings
 def test_a_file_is_the_variable_of_its_name(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("GATEHOUSE_STORE_URL", raising=False)
+    # Set and unset, so that what the settings put there is taken away at the end.
+    monkeypatch.setenv("GATEHOUSE_STORE_URL", "")
+    monkeypatch.delenv("GATEHOUSE_STORE_URL")
     monkeypatch.setenv("PGPASSWORD", "of the shell")
     monkeypatch.setenv("GATEHOUSE_SECRETS", str(tmp_path))
     for name, text in (
@@ -24,10 +27,7 @@ def test_a_file_is_the_variable_of_its_name(
         (tmp_path / name).write_text(text)
     found = Settings(home=settings.home)
     assert found.store_url == "sqlite:///elsewhere.db"
-    import os
-
     assert os.environ["PGPASSWORD"] == "of the shell"
-    monkeypatch.delenv("GATEHOUSE_STORE_URL")
 
 
 def test_secrets_that_are_not_there_are_said_to_be_missing(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gatehouse.gate.drift import Reading, judge
 from gatehouse.gate.due import missing_days
 from gatehouse.gate.past import CertifiedPast, Judged, read_past
-from gatehouse.gate.profiles import changed_days, read_profiles
+from gatehouse.gate.profiles import Key, Profile, changed_days, read_profiles
 from gatehouse.gate.results import CheckResult, Severity
 from gatehouse.gate.suites import Drift, Limits, Suite
 from gatehouse.lake.sql import identifier
@@ -101,6 +101,20 @@ def compare(
     """
     days = _days(connection, relation, drift, past, subject.snapshot_id)
     profiles = read_profiles(connection, relation, drift, columns, days)
+    return found_in(relation, drift, limits, profiles, days, past, subject, due)
+
+
+def found_in(
+    relation: str,
+    drift: Drift,
+    limits: Limits,
+    profiles: Mapping[Key, Profile],
+    days: Collection[date] | None,
+    past: CertifiedPast,
+    subject: Subject,
+    due: date | None = None,
+) -> Monitored:
+    """As `compare`, of profiles that have been read: those of ``days``, None for all."""
     # A certified day that is gone altogether has no rows to tell of it.
     known = past.profiles if past.snapshot_id is not None else {}
     seen = {day for day, _ in [*profiles, *known]} if days is None else {*days}

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import duckdb
 
-from gatehouse.gate.monitors import compare
+from gatehouse.gate.monitors import found_in
 from gatehouse.gate.past import CertifiedPast
 from gatehouse.gate.profiles import Key, Profile, read_profiles
 from gatehouse.gate.results import CheckResult
@@ -95,6 +95,7 @@ class _Days:
     drift: Drift
     limits: Limits
     past: dict[Key, Profile] = field(default_factory=dict)
+    broken: dict[_Fault, dict[Key, Profile]] = field(default_factory=dict)
 
     def faults(self) -> Iterator[_Fault]:
         """Ways that between them break each kind of check."""
@@ -121,24 +122,42 @@ class _Days:
     def judge(self, fault: _Fault) -> list[CheckResult]:
         """What the monitors say of a day with a fault, after an ordinary past."""
         if not self.past:
-            self.past.update(self._ordinary())
-        day = _FIRST + timedelta(days=_PAST_DAYS) if self.drift.day else _UNDATED
-        relation = self._make(f"({self._rows(day, fault)})")
+            self._read()
+        day = self._day
         known = dict(self.past)
         if fault.restated:
             ordinary = next(iter(known.values()))
             rows = max(round(ordinary.rows * fault.restated), self.limits.least)
             known[day, next(iter(known))[1]] = replace(ordinary, rows=rows)
-        past = CertifiedPast(None, known)
-        columns = self.drift.columns if self.drift.of else list(self.types)
-        return compare(
-            self.connection, relation, self.drift, self.limits, columns, past, _SUBJECT
-        ).checks
+        past, profiles = CertifiedPast(None, known), self.broken[fault]
+        relation = self.drift.relation(self.table)
+        return found_in(relation, self.drift, self.limits, profiles, None, past, _SUBJECT).checks
 
-    def _ordinary(self) -> dict[Key, Profile]:
-        dated = range(_PAST_DAYS if self.drift.day else 1)
-        days = [self._rows(_FIRST + timedelta(days=number), _Fault()) for number in dated]
-        relation = self._make(" union all ".join(f"({each})" for each in days))
+    @property
+    def _day(self) -> date:
+        """The day that is judged."""
+        return _FIRST + timedelta(days=_PAST_DAYS) if self.drift.day else _UNDATED
+
+    def _read(self) -> None:
+        """Profiles of the past, and of the day in each way it is broken.
+
+        They are read at once, each way as a day of its own; of a table without days one by one.
+        """
+        ways = list(dict.fromkeys([_Fault(), *self.faults()]))
+        if not self.drift.day:
+            self.past.update(self._profiles([(_UNDATED, _Fault())]))
+            self.broken.update({way: self._profiles([(_UNDATED, way)]) for way in ways})
+            return
+        ordinary = [(_FIRST + timedelta(days=number), _Fault()) for number in range(_PAST_DAYS)]
+        own = {way: self._day + timedelta(days=number) for number, way in enumerate(ways)}
+        read = self._profiles([*ordinary, *((day, way) for way, day in own.items())])
+        self.past.update({key: each for key, each in read.items() if key[0] < self._day})
+        for way, day in own.items():
+            mine = {key[1]: each for key, each in read.items() if key[0] == day}
+            self.broken[way] = {(self._day, surface): each for surface, each in mine.items()}
+
+    def _profiles(self, days: list[tuple[date, _Fault]]) -> dict[Key, Profile]:
+        relation = self._make(" union all ".join(f"({self._rows(*each)})" for each in days))
         columns = self.drift.columns if self.drift.of else list(self.types)
         return read_profiles(self.connection, relation, self.drift, columns, None)
 
