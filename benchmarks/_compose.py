@@ -15,32 +15,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
-from _servers import NotHereError, as_postgres, free_ports, postgres_binaries
+from _harness import PROJECT
+from _servers import S3_PORTS, as_postgres, free_ports, postgres_binaries
 
-PROJECT = Path(__file__).resolve().parents[1]
 COMPOSE = PROJECT / "docker-compose.yml"
-_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
+_VARIABLE = re.compile(r"\$\$|\$\{\w+(?::-(?P<default>[^}]*))?\}")
 _HEALTHY_SECONDS = 240.0
 # Ports of the services in their own networks, each a free one here.
 _PORTS = ("5432", "8333", "8931")
 
 
-def read_compose(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """docker-compose.yml with its variables filled in."""
-    given = variables or {}
+def read_compose() -> dict[str, Any]:
+    """docker-compose.yml with its variables at their defaults."""
 
     def fill(found: re.Match[str]) -> str:
-        if found[0] == "$$":
-            return "$"
-        return given.get(found["name"], found["default"] or "")
+        return "$" if found[0] == "$$" else found["default"] or ""
 
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
@@ -55,21 +52,19 @@ def read_compose(variables: Mapping[str, str] | None = None) -> dict[str, Any]:
 
 @dataclass
 class Stack:
-    """All services, started in their order; a context manager.
+    """All services; see `stack`.
 
     Attributes:
         folder: everything that is written: volumes, secrets, logs.
-        variables: of the file, as a shell would give them.
         landing: the folder that is mounted as `/landing`.
     """
 
     folder: Path
     landing: Path
-    variables: Mapping[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._compose = read_compose(self.variables)
+        self._compose = read_compose()
         self._ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS))), strict=True))
         self._places = {
             "/opt/gatehouse": str(PROJECT),
@@ -80,29 +75,17 @@ class Stack:
             "=/data": f"={self.folder / 's3'}",
         }
 
-    def __enter__(self) -> Self:
+    def up(self) -> None:
+        """Make secrets, and start all services in their order."""
         for name in ("home", "s3", "secrets", "logs"):
             (self.folder / name).mkdir(parents=True)
         for name in self._compose["secrets"]:
             (self.folder / "secrets" / name).write_text(secrets.token_hex(24))
-        try:
-            waiting = dict(self._compose["services"])
-            while waiting:
-                name = next(n for n in waiting if not self._needs(n) & waiting.keys())
-                self.start(name)
-                del waiting[name]
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        waiting = dict(self._compose["services"])
+        while waiting:
+            name = next(n for n in waiting if not self._needs(n) & waiting.keys())
+            self.start(name)
+            del waiting[name]
 
     def start(self, name: str) -> None:
         """Start a service, and return once it has ended (`init`) or its health check passes."""
@@ -168,7 +151,7 @@ class Stack:
         own = self._compose["services"][name].get("environment", {})
         return {
             "PATH": os.pathsep.join(
-                [str(Path(sys.executable).parent), *_postgres_path(), os.environ["PATH"]]
+                [str(Path(sys.executable).parent), str(postgres_binaries()), os.environ["PATH"]]
             ),
             "HOME": str(self.folder / "home"),
             "LANG": "C.UTF-8",
@@ -207,8 +190,7 @@ class Stack:
             text = re.sub(rf"(?:(?<=[:=])|^){there}\b", here, text)
         # The parts of an S3 server that are its own affair.
         if "weed server" in text:
-            names = ("master.port", "volume.port", "filer.port")
-            names += tuple(f"{each}.grpc" for each in (*names, "s3.port"))
+            names = [each for each in S3_PORTS if each != "s3.port"]
             own = zip(names, free_ports(len(names)), strict=True)
             text = text.rstrip() + " " + " ".join(f"-{each}={port}" for each, port in own)
         return text
@@ -248,8 +230,16 @@ class Stack:
         )
 
 
-def _postgres_path() -> list[str]:
+@contextmanager
+def stack(folder: Path, landing: Path) -> Iterator[Stack]:
+    """All services, healthy; ended at the end.
+
+    Raises:
+        NotHereError: this machine has no PostgreSQL to start.
+    """
+    services = Stack(folder, landing)
     try:
-        return [str(postgres_binaries())]
-    except NotHereError:
-        return []
+        services.up()
+        yield services
+    finally:
+        services.close()

@@ -15,6 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+# Of SeaweedFS, by its options.
+S3_PORTS = tuple(
+    f"{part}.port{kind}" for part in ("master", "volume", "filer", "s3") for kind in ("", ".grpc")
+)
 _START_SECONDS = 60
 
 
@@ -121,25 +125,23 @@ def s3(key: str, secret: str) -> Iterator[S3Server]:
     if not weed.exists():
         raise NotHereError("no SeaweedFS (it comes with make install)")
     root = Path(tempfile.mkdtemp(prefix="gatehouse-s3-", dir="/tmp"))
-    ports = free_ports(9)
-    names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port")
-    names += ("filer.port.grpc", "s3.port", "s3.port.grpc")
+    ports = dict(zip(S3_PORTS, free_ports(len(S3_PORTS)), strict=True))
     keys = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
     command = [
         *(str(weed), "server", "-s3", f"-dir={root}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
-        *(f"-{name}={port}" for name, port in zip(names, ports, strict=False)),
+        *(f"-{name}={port}" for name, port in ports.items()),
         *("-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"),
         *("-volume.max=50", "-master.volumeSizeLimitMB=256"),
     ]
     environment = {"PATH": os.environ["PATH"], "HOME": str(root), **keys}
-    port = ports[names.index("s3.port")]
+    port = ports["s3.port"]
     log = root / "server.log"
     with log.open("wb") as output:
         server = subprocess.Popen(
             command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        _wait_for(server, (port, ports[2]), log)
+        _wait_for(server, (port, ports["volume.port"]), log)
         address = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_REGION": "us-east-1"}
         yield S3Server(port, {**keys, **address})
     finally:

@@ -24,7 +24,7 @@ from typing import Any
 from _fingerprint import differences, fingerprints
 from _harness import PROJECT, Measurement, run_stage, scratch, setting, stage_environment
 from _landing import Delivery, make_landing
-from _servers import PostgresServer, S3Server, postgres, s3
+from _servers import PostgresServer, postgres, s3
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from readers import certified_versions_ever, content_at, readers
@@ -110,9 +110,9 @@ def main() -> None:
     asked = {"SECONDS": f"{seconds:g}", "EVERY": f"{every:g}", "READERS": str(count)}
     asked |= {"ACTORS": str(actors), "DAYS": str(days), "SEED": str(seed)}
     measurement = Measurement("soak", "Four writers and eight readers on PostgreSQL and S3", asked)
-    with scratch() as folder, servers() as (database, bucket):
+    with scratch() as folder, servers() as database:
         files = make_landing(folder, actors=actors, days=days, seed=seed)
-        settings = shared(folder, database, bucket)
+        settings = shared(folder, database)
         first = len(files) // 4
         for each in files[:first]:
             each.put(settings.landing)
@@ -139,7 +139,7 @@ def main() -> None:
 
 
 @contextmanager
-def servers() -> Iterator[tuple[PostgresServer, S3Server]]:
+def servers() -> Iterator[PostgresServer]:
     """A real PostgreSQL with two databases, and a real S3 server, whose keys this process has."""
     with postgres("measured") as database, s3("measured", "measured-in-secret") as bucket:
         for name in ("catalog", "store"):
@@ -147,13 +147,13 @@ def servers() -> Iterator[tuple[PostgresServer, S3Server]]:
         before = dict(os.environ)
         os.environ |= bucket.environment
         try:
-            yield database, bucket
+            yield database
         finally:
             os.environ.clear()
             os.environ |= before
 
 
-def shared(folder: Path, database: PostgresServer, _bucket: S3Server) -> Settings:
+def shared(folder: Path, database: PostgresServer) -> Settings:
     """The settings that all share; every process of this measurement inherits them."""
     os.environ |= {
         "GATEHOUSE_CATALOG": database.catalog("catalog"),

@@ -55,7 +55,7 @@ def postgres_settings(
     postgres_server: PostgresServer, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Settings:
     """A home whose catalog and store are databases of a real PostgreSQL."""
-    name = f"t{abs(hash(request.node.nodeid)) % 10**12}"
+    name = _own_name(request)
     for suffix in ("catalog", "store"):
         postgres_server.new_database(f"{name}_{suffix}")
     return Settings(
@@ -89,5 +89,10 @@ def s3_settings(
     """As `postgres_settings`, with the lake's files in a bucket of a real S3-compatible server."""
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
-    prefix = f"t{abs(hash(request.node.nodeid)) % 10**12}"
+    prefix = _own_name(request)
     return postgres_settings.model_copy(update={"data_path": f"s3://lake/{prefix}"})
+
+
+def _own_name(request: pytest.FixtureRequest) -> str:
+    """A name for what a test has on a server that others use, too."""
+    return f"t{abs(hash(request.node.nodeid)) % 10**12}"

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from _compose import PROJECT, Stack
+from _compose import Stack
+from _compose import stack as services_of
 from _servers import NotHereError, as_postgres, postgres_binaries
 from gatehouse.settings import Settings
 from gatehouse.simulate import run_simulation
+from tests.conftest import PROJECT
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.slow]
 
@@ -32,7 +34,7 @@ def stack() -> Iterator[Stack]:
     folder.chmod(0o755)
     try:
         run_simulation(Settings(home=folder / "world"), actors=120, days=10, seed=3)
-        with Stack(folder, folder / "world" / "landing") as services:
+        with services_of(folder, folder / "world" / "landing") as services:
             yield services
     finally:
         shutil.rmtree(folder, ignore_errors=True)

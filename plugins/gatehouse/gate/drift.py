@@ -22,7 +22,7 @@ from gatehouse.gate.suites import Drift, Limits
 Floats = NDArray[np.float64]
 
 # Shapes are compared with all of it: longer than a slow drift, which hides from yesterday.
-_REACH_DAYS = 56
+REACH_DAYS = 56
 _LEAST_DAYS = 5
 _LEVEL_DAYS = 10
 _LEAST_SPREAD = 0.05
@@ -192,7 +192,7 @@ def _of_surface(
 def _past(known: Mapping[Key, Profile], key: Key) -> Past:
     """The days before, since the product first had rows; a day without any counts as nothing."""
     day, surface = key
-    first = day - timedelta(days=_REACH_DAYS)
+    first = day - timedelta(days=REACH_DAYS)
     of_any = sorted({each for each, _ in known if first <= each < day})
     own = [each for each in of_any if (each, surface) in known]
     if not own:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from gatehouse.gate.drift import REACH_DAYS
 from gatehouse.gate.suites import Drift
 from gatehouse.lake.sql import identifier
 from gatehouse.settings import Settings
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 _LEAST_RELATIONS = 3
 # Days missed at once, the first ones: they have a past to be judged by.
 _MOST_DAYS = 14
-# As far back as a certified past reaches.
-_HISTORY = timedelta(days=56)
 _BETWEEN_FEEDS = timedelta(days=1)
 _NONE = timedelta(0)
 
@@ -135,7 +134,7 @@ def _history(settings: Settings, up_to: int) -> dict[str, list[tuple[int, date]]
             query = (
                 sa.select(TableProfile.day, sa.func.min(TableProfile.snapshot_id))
                 .where(own, TableProfile.relation_name == relation)
-                .where(TableProfile.day >= last - _HISTORY)
+                .where(TableProfile.day >= last - timedelta(days=REACH_DAYS))
                 .group_by(TableProfile.day)
             )
             found += [(relation, snapshot, day) for day, snapshot in session.execute(query)]

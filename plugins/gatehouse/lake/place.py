@@ -77,7 +77,7 @@ def _advisory_lock(
     # A lake in another schema of the same database has a place of its own.
     key = _KEY + zlib.crc32(catalog.schema(settings).encode())
     with catalog.connect(application_name=f"gatehouse: {purpose}") as connection:
-        while not _try(connection, key):
+        while not try_lock(connection, key):
             if time.monotonic() >= deadline:
                 raise _busy(settings, _holder(connection, key), purpose)
             time.sleep(_POLL_SECONDS)
@@ -85,7 +85,8 @@ def _advisory_lock(
         yield
 
 
-def _try(connection: Connection[Any], key: int) -> bool:
+def try_lock(connection: Connection[Any], key: int) -> bool:
+    """Take an advisory lock of PostgreSQL for as long as the connection lives, if it is free."""
     row = connection.execute("select pg_try_advisory_lock(%s::bigint)", (key,)).fetchone()
     return row is not None and bool(row[0])
 

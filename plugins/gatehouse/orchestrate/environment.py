@@ -100,7 +100,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         **_pace(),
     }
     if settings.airflow == "deployed":
-        environment = {**os.environ, **made} | _airflow_s_own(os.environ)
+        said = {k: v for k, v in os.environ.items() if k.startswith("AIRFLOW__")}
+        environment = {**os.environ, **made, **said}
     else:
         # An Airflow of the user's own must not leak in; connections and variables may.
         environment = {k: v for k, v in os.environ.items() if not _foreign(k)} | made
@@ -119,10 +120,6 @@ def fingerprint(environment: Mapping[str, str]) -> str:
     """A digest of what makes a running Airflow unfit for reuse when it changes."""
     relevant = {k: v for k, v in environment.items() if k.startswith(("AIRFLOW", "GATEHOUSE_"))}
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
-
-
-def _airflow_s_own(variables: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in variables.items() if name.startswith("AIRFLOW__")}
 
 
 def _foreign(name: str) -> bool:

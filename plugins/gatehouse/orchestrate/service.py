@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def running(settings: Settings) -> Running | None:
                 "It is not said where the deployed Airflow is.",
                 next_step="set AIRFLOW__CORE__EXECUTION_API_SERVER_URL: http://HOST:PORT/execution/",
             )
-        shown = airflow_environment(settings)["AIRFLOW__API__BASE_URL"]
+        shown = os.environ.get("AIRFLOW__API__BASE_URL", base_url(settings))
         return Running(0, shown, "", str(settings.landing))
     home = airflow_home(settings)
     if not home.state.exists() or not _is_locked(home):

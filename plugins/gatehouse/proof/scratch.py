@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from gatehouse.errors import GatehouseError
 from gatehouse.lake import Lake
 from gatehouse.lake.catalog import Catalog
+from gatehouse.lake.place import try_lock
 from gatehouse.lake.sql import identifier, literal
 from gatehouse.lake.storage import Storage
 from gatehouse.settings import Settings
@@ -158,9 +159,7 @@ def _copied_catalog(settings: Settings, copy: Settings) -> Iterator[Settings]:
     prefix = f"drill_{number:08x}_"
     name = f"{prefix}{copy.home.name}"
     with catalog.connect(application_name="gatehouse: a drill") as connection:
-        query = "select pg_try_advisory_lock(%s::bigint)"
-        row = connection.execute(query, [_KEY + number]).fetchone()
-        if row is None or not row[0]:
+        if not try_lock(connection, _KEY + number):
             raise _another()
         # Whoever looks into an old copy must not keep the lake's writers waiting.
         connection.execute("set lock_timeout = '10s'")
