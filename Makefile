@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SPARK := $(VENV)/.spark
 
 .DEFAULT_GOAL := help
-.PHONY: help install run ui stop test lint types sql pytest measure secrets pictures lock clean
+.PHONY: help install spark run ui stop test lint types sql pytest measure secrets pictures lock clean
 
 help: ## Show the commands.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -23,6 +24,13 @@ $(READY): constraints.txt pyproject.toml requirements.in
 	@$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --no-deps --compile-bytecode -r constraints.txt
 	@$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --no-deps -e .
 	@touch $(READY)
+
+spark: $(SPARK) ## Install what the Spark engine adds; it needs Java 17.
+
+$(SPARK): $(READY) constraints-spark.txt
+	@echo "Installing Spark and Iceberg into $(VENV) (once, about a minute)"
+	@$(BIN)/uv pip install -q --system-certs --python $(BIN)/python --no-deps --compile-bytecode -r constraints-spark.txt
+	@touch $(SPARK)
 
 run: install ## Run the pipeline through Airflow; DATA=path for a landing folder of your own.
 	@$(BIN)/gatehouse run $(if $(DATA),--data "$(DATA)")
@@ -46,10 +54,10 @@ sql: install ## dbt conventions and SQL style; a skipped file fails.
 	@$(BIN)/python -m tests.dbt.lint
 
 # Two at a time; a file's tests together, they share what is costly to make; the long ones come early.
-pytest: install
+pytest: spark
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-measure: install ## Run one measurement: make measure NAME=real
+measure: spark ## Run one measurement: make measure NAME=real
 	@test -n "$(NAME)" || { echo "Which one? make measure NAME=…:"; ls benchmarks/*.py | sed 's/.*\/\(.*\)\.py/  \1/' | grep -v _; exit 2; }
 	@$(BIN)/python benchmarks/$(NAME).py
 
@@ -67,6 +75,9 @@ pictures: install ## Take the pictures of docs/guides/incident-in-airflow.md; CH
 
 lock: install ## Resolve requirements.in into constraints.txt, for every supported Python.
 	$(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --upgrade --no-annotate --no-header requirements.in -o constraints.txt
+	@sed 's/ ;.*//' constraints.txt > $(VENV)/pinned.txt
+	$(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --no-annotate --no-header -c constraints.txt requirements-spark.in \
+		| sed 's/ ;.*//' | grep -vxFf $(VENV)/pinned.txt > constraints-spark.txt
 
 clean: ## Remove the environment and everything the default home holds.
 	rm -rf $(VENV) .gatehouse

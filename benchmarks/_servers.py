@@ -141,7 +141,7 @@ def s3(key: str, secret: str) -> Iterator[S3Server]:
             command, cwd=root, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        _wait_for(server, (port, ports["volume.port"]), log)
+        wait_for(server, (port, ports["volume.port"]), log)
         address = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_REGION": "us-east-1"}
         yield S3Server(port, {**keys, **address})
     finally:
@@ -162,7 +162,12 @@ def free_ports(number: int) -> list[int]:
             probe.close()
 
 
-def _wait_for(server: subprocess.Popen[bytes], ports: tuple[int, ...], log: Path) -> None:
+def wait_for(server: subprocess.Popen[bytes], ports: tuple[int, ...], log: Path) -> None:
+    """Until a server accepts connections on all its ports.
+
+    Raises:
+        RuntimeError: it ended, or took too long; with the end of what it said.
+    """
     deadline = time.monotonic() + _START_SECONDS
     for port in ports:
         while True:

@@ -4,4 +4,4 @@ select planted.row_number
 
 from (values (1), (2), (3)) as planted (row_number)
 
-where '{{ target.name }}' = 'pinned'
+where '{{ target.name }}' in ('pinned', 'pinned_iceberg')

@@ -6,6 +6,8 @@ import re
 
 # Errors whose text quotes the query or a path, never a value of a row.
 _TELLING = re.compile(r"((?:Binder|Catalog|Parser|IO|HTTP|Out of Memory) Error: [^\n]*)")
+# Spark's name of an error: of a list of its own.
+_SPARK = re.compile(r"\w+Exception: \[([A-Z][A-Z_]+(?:\.[A-Z_]+)?)\]")
 # Errors of dbt that are found before any row is read: they speak of code and types.
 _OF_CODE = re.compile(r"^\s*(?:Compilation|Parsing|Dependency) Error\b")
 
@@ -42,5 +44,8 @@ def telling(message: str) -> str:
     found = _TELLING.search(message)
     if found:
         return found.group(1)[:300]
+    spark = _SPARK.search(message)
+    if spark:
+        return f"Spark: {spark.group(1)} (its text may quote data and is left out)"
     kind = re.search(r"\b(\w+ Error|\w+Exception)\b", message)
     return f"{kind.group(1) if kind else 'error'} (its text may quote data and is left out)"

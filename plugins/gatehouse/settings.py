@@ -62,6 +62,11 @@ class Settings(BaseSettings):
         shared_files: where files lie that the catalog names and another lake owns, of a copy of
             it: they are read, and nothing may clean them up.
         store_url: SQLAlchemy URL of the operational store.
+        engine: what builds the tables: ``duckdb``, into DuckLake, or ``spark``, into Iceberg.
+        spark_master: the cluster, e.g. ``spark://HOST:7077``; default this machine's cores.
+        spark_partitions: tasks that a shuffle is cut into; a few for each core of the cluster.
+        iceberg_jar: Iceberg's runtime for Spark; default the one that ``make spark`` installs.
+        warehouse: where the Iceberg tables are: a folder that all of the cluster sees.
         airflow: ``embedded``, run by these commands, whatever ``AIRFLOW__…`` the environment has;
             or ``deployed``: its components run by themselves, and what the environment says counts.
         api_host: address the Airflow UI binds to.
@@ -82,6 +87,11 @@ class Settings(BaseSettings):
     data_path: str = ""
     shared_files: str = ""
     store_url: str = ""
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    spark_master: str = ""
+    spark_partitions: int = Field(default=4, ge=1)
+    iceberg_jar: str = ""
+    warehouse: str = ""
     airflow: Literal["embedded", "deployed"] = "embedded"
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8931, ge=1024, le=65000)
@@ -108,6 +118,10 @@ class Settings(BaseSettings):
             derived["data_path"] = str(home / "lake" / "data")
         elif "://" not in self.data_path:
             derived["data_path"] = str(Path(self.data_path).expanduser().resolve())
+        if not self.warehouse:
+            derived["warehouse"] = str(home / "lake" / "iceberg")
+        if not self.spark_master:
+            derived["spark_master"] = f"local[{self.threads}]"
         if not self.catalog:
             derived["catalog"] = f"sqlite:{home / 'lake' / 'catalog.sqlite'}"
         if not self.store_url:

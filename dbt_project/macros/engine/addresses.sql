@@ -26,3 +26,20 @@
 {% macro default__ipv4_block_size(prefix_length) -%}
     (cast(1 as bigint) << (32 - {{ prefix_length }}))
 {%- endmacro %}
+
+{% macro spark__ipv4_number(address) -%}
+    case
+        when
+            {{ address }}
+            rlike r'^((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)$'
+            then
+                cast(split_part({{ address }}, '.', 1) as bigint) * 16777216
+                + cast(split_part({{ address }}, '.', 2) as bigint) * 65536
+                + cast(split_part({{ address }}, '.', 3) as bigint) * 256
+                + cast(split_part({{ address }}, '.', 4) as bigint)
+    end
+{%- endmacro %}
+
+{% macro spark__ipv4_block_size(prefix_length) -%}
+    shiftleft(cast(1 as bigint), 32 - {{ prefix_length }})
+{%- endmacro %}

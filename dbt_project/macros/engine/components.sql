@@ -1,19 +1,49 @@
-{# CTEs that give each node of an undirected graph the least node of its component.
+{# A CTE `components` with the least node of the component of each `node` of an undirected graph.
 
-   edges: name of a CTE with columns `node` and `neighbour`, each edge in both directions.
-   Leaves a CTE `components` with `node` and `component`. #}
-{% macro connected_components(edges) -%}
-    {{ return(adapter.dispatch("connected_components", "gatehouse")(edges)) }}
+   links: relation with an edge in each row. one, other: its columns of nodes. #}
+{% macro connected_components(links, one, other) -%}
+    {{ return(adapter.dispatch("connected_components", "gatehouse")(links, one, other)) }}
 {%- endmacro %}
 
-{% macro default__connected_components(edges) -%}
+{# The `with` before it. #}
+{% macro with_recursion() -%}
+    {{ return(adapter.dispatch("with_recursion", "gatehouse")()) }}
+{%- endmacro %}
+
+{% macro default__with_recursion() -%}
+    with recursive
+{%- endmacro %}
+
+{% macro spark__with_recursion() -%}
+    with
+{%- endmacro %}
+
+{% macro default__connected_components(links, one, other) -%}
+    edges as (
+
+        select
+            {{ one }} as node,
+            {{ other }} as neighbour
+
+        from {{ links }}
+
+        union all
+
+        select
+            {{ other }} as node,
+            {{ one }} as neighbour
+
+        from {{ links }}
+
+    ),
+
     components (node, component) using key (node) as (
 
         select distinct
-            {{ edges }}.node,
-            {{ edges }}.node as component
+            edges.node,
+            edges.node as component
 
-        from {{ edges }}
+        from edges
 
         union
 
@@ -24,10 +54,10 @@
 
             from recurring.components as known
 
-            inner join {{ edges }} on known.node = {{ edges }}.node
+            inner join edges on known.node = edges.node
 
             inner join components as offered
-                on {{ edges }}.neighbour = offered.node
+                on edges.neighbour = offered.node
 
             where offered.component < known.component
 
@@ -35,4 +65,102 @@
         )
 
     )
+{%- endmacro %}
+
+{# Without recursion: in each round a node takes the least of its own component, its neighbours', and
+   the component of that, so what is known doubles its reach; until nothing changes. #}
+{% macro spark__connected_components(links, one, other) -%}
+    {%- set rounds = this.incorporate(path={"identifier": this.identifier ~ "__rounds"}) -%}
+    {%- if execute and flags.WHICH in ("build", "run") -%}
+        {%- do run_query(
+            "create or replace table " ~ rounds ~ " using iceberg as select node, min(component) "
+            "as component, true as is_new from (select " ~ one ~ " as node, least(" ~ one ~ ", "
+            ~ other ~ ") as component from " ~ links ~ " union all select " ~ other
+            ~ " as node, least(" ~ one ~ ", " ~ other ~ ") as component from " ~ links
+            ~ ") group by node"
+        ) -%}
+        {#- Enough for paths of any length that fits a lake. -#}
+        {%- for _round in range(64) -%}
+            {%- if not has_rows("select 1 from " ~ rounds ~ " where is_new") -%}{%- break -%}{%- endif -%}
+            {%- do run_query(spark_components_round(rounds, links, one, other)) -%}
+        {%- endfor -%}
+        {%- if has_rows("select 1 from " ~ rounds ~ " where is_new") -%}
+            {%- do exceptions.raise_compiler_error("The components of " ~ links ~ " do not end.") -%}
+        {%- endif -%}
+    {%- endif -%}
+    components as (
+
+        select
+            node,
+            component
+
+        from {{ rounds }}
+
+    )
+{%- endmacro %}
+
+{% macro spark_components_round(rounds, links, one, other) -%}
+    create or replace table {{ rounds }} using iceberg as
+    with
+
+    edges as (
+
+        select
+            {{ one }} as node,
+            {{ other }} as neighbour
+
+        from {{ links }}
+
+        union all
+
+        select
+            {{ other }} as node,
+            {{ one }} as neighbour
+
+        from {{ links }}
+
+    ),
+
+    offers as (
+
+        select
+            edges.node,
+            rounds.component
+
+        from edges
+
+        inner join {{ rounds }} as rounds on edges.neighbour = rounds.node
+
+        union all
+
+        select
+            known.node,
+            above.component
+
+        from {{ rounds }} as known
+
+        inner join {{ rounds }} as above on known.component = above.node
+
+    ),
+
+    least_offers as (
+
+        select
+            node,
+            min(component) as component
+
+        from offers
+
+        group by node
+
+    )
+
+    select
+        known.node,
+        least(known.component, least_offers.component) as component,
+        least_offers.component < known.component as is_new
+
+    from {{ rounds }} as known
+
+    inner join least_offers on known.node = least_offers.node
 {%- endmacro %}

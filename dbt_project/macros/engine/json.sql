@@ -29,3 +29,33 @@
 {% macro default__json_text(document, field) -%}
     json_extract_string({{ document }}, '$.{{ field }}')
 {%- endmacro %}
+
+{% macro spark__json_numbers_by_key(key, value) -%}
+    '{' || array_join(
+        transform(
+            array_sort(collect_list(struct({{ key }} as json_key, {{ value }} as json_value))),
+            item -> {{ spark_json_string("item.json_key") }}
+            || ': ' || cast(item.json_value as string)
+        ),
+        ', '
+    ) || '}'
+{%- endmacro %}
+
+{% macro spark__json_texts(value, order_by) -%}
+    '[' || array_join(
+        transform(
+            array_sort(collect_list(struct({{ order_by }} as json_place, {{ value }} as json_value))),
+            item -> {{ spark_json_string("item.json_value") }}
+        ),
+        ', '
+    ) || ']'
+{%- endmacro %}
+
+{% macro spark__json_text(document, field) -%}
+    get_json_object({{ document }}, '$.{{ field }}')
+{%- endmacro %}
+
+{# Spark writes lists and objects as JSON, and no text by itself. #}
+{% macro spark_json_string(value) -%}
+    substring(to_json(array({{ value }})), 2, length(to_json(array({{ value }}))) - 2)
+{%- endmacro %}

@@ -12,3 +12,10 @@
             ))
     end
 {%- endmacro %}
+
+{% macro spark__template_hash(body) -%}
+    case
+        when length({{ body }}) >= 80
+            then md5(left(regexp_replace(lower({{ body }}), '[^a-z]+', ' '), 160))
+    end
+{%- endmacro %}

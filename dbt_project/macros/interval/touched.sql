@@ -2,7 +2,7 @@
    things, read once per model. None where it is empty or not built yet. #}
 {% macro touched_days(touched, day_column) -%}
     {#- A unit test's rows are no table. -#}
-    {%- if not execute or touched.database is none -%}{{ return(none) }}{%- endif -%}
+    {%- if not execute or touched.is_cte -%}{{ return(none) }}{%- endif -%}
     {%- set found = adapter.get_relation(touched.database, touched.schema, touched.identifier) -%}
     {%- if found is none -%}{{ return(none) }}{%- endif -%}
     {%- set days = run_query(
@@ -33,9 +33,25 @@
     {%- if whole -%}
         1 = 1
     {%- else -%}
-        ({{ columns | join(", ") }}) in (
-            select ({{ (touched_columns or columns) | join(", ") }})
-            from {{ touched }}
-        )
+        {{ are_among(columns, touched_columns or columns, touched) }}
     {%- endif -%}
+{%- endmacro %}
+
+{# Values that are together in a row of a relation. #}
+{% macro are_among(columns, their_columns, relation) -%}
+    {{ return(adapter.dispatch("are_among", "gatehouse")(columns, their_columns, relation)) }}
+{%- endmacro %}
+
+{% macro default__are_among(columns, their_columns, relation) -%}
+    ({{ columns | join(", ") }}) in (
+            select ({{ their_columns | join(", ") }})
+            from {{ relation }}
+        )
+{%- endmacro %}
+
+{% macro spark__are_among(columns, their_columns, relation) -%}
+    ({{ columns | join(", ") }}) in (
+            select {{ their_columns | join(", ") }}
+            from {{ relation }}
+        )
 {%- endmacro %}

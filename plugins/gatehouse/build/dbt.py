@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gatehouse.build.report import NodeResult
-from gatehouse.errors import GatehouseError
+from gatehouse.errors import GatehouseError, telling
 from gatehouse.files import write_whole
 from gatehouse.lake import Lake
 from gatehouse.lake.extensions import extension_directory
@@ -55,8 +55,8 @@ def code_version(settings: Settings) -> str:
     return digest.hexdigest()[:16]
 
 
-def load_manifest(settings: Settings) -> Any:
-    """The project's manifest, parsed at most once per code version and home.
+def load_manifest(settings: Settings, target: str = "lake") -> Any:
+    """The project's manifest, parsed at most once per code version, engine and home.
 
     Parsing costs seconds, and dbt parses again whenever a variable differs; every build has
     its own interval, so the parsed form is kept here instead.
@@ -67,9 +67,11 @@ def load_manifest(settings: Settings) -> Any:
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
 
-    cache = settings.home / "dbt" / "manifests" / f"{code_version(settings)}.msgpack"
+    folder = settings.home / "dbt" / "manifests"
+    cache = folder / f"{code_version(settings)}{'.spark' if target == 'spark' else ''}.msgpack"
     if not cache.is_file():
-        manifest = _invoke(settings, ["parse", "--no-partial-parse"], target="lake").manifest
+        target = "spark" if target == "spark" else "lake"
+        manifest = _invoke(settings, ["parse", "--no-partial-parse"], target=target).manifest
         write_whole(cache, manifest.to_msgpack(extended_mashumaro_encoder))
     # dbt's own codec: the rows of a unit test may hold dates.
     return Manifest.from_msgpack(cache.read_bytes(), decoder=extended_mashumuro_decoder)
@@ -89,7 +91,7 @@ def invoke_dbt(
     Args:
         settings: where the project and the lake are.
         args: the command and its own options, e.g. ``["run", "--select", "core"]``.
-        target: profile target: ``lake`` writes, ``pinned`` reads one snapshot.
+        target: profile target: ``lake`` writes, ``spark`` too, ``pinned`` reads one snapshot.
         variables: dbt variables.
         snapshot_id: what the target ``pinned`` sees.
         on_event: called when a node starts and when it ends, from dbt's threads.
@@ -103,7 +105,7 @@ def invoke_dbt(
         [*args, *extra],
         target=target,
         snapshot_id=snapshot_id,
-        manifest=load_manifest(settings),
+        manifest=load_manifest(settings, target),
         on_event=on_event,
     )
 
@@ -120,6 +122,8 @@ def _invoke(
     from dbt.cli.main import dbtRunner
 
     folder = settings.home / "dbt"
+    if target == "pinned" and settings.engine == "spark":
+        target = "pinned_iceberg"
     common = [
         *("--project-dir", str(settings.dbt_project), "--profiles-dir", str(settings.dbt_project)),
         *("--target", target, "--target-path", str(folder / "target")),
@@ -138,10 +142,12 @@ def _invoke(
     if not outcome.success and written.is_file():
         written.unlink()  # it quotes, too
     if outcome.exception is not None:
+        said = str(outcome.exception)
+        # Pages of Java, which may quote rows.
+        said = telling(said) if target == "spark" and "Java" in said else said
         raise GatehouseError(
-            f"dbt {args[0]} could not run: {outcome.exception}",
-            next_step="gatehouse dbt parse",
-        ) from outcome.exception
+            f"dbt {args[0]} could not run: {said}", next_step="gatehouse dbt parse"
+        ) from (None if target == "spark" else outcome.exception)
     if args[0] == "parse":
         return DbtResult(outcome.success, manifest=outcome.result)
     results = getattr(outcome.result, "results", [])
@@ -185,6 +191,9 @@ def environment(settings: Settings, snapshot_id: int | None = None) -> Iterator[
         "GATEHOUSE_DBT_SHARED_FILES": storage.shared,
         "GATEHOUSE_DBT_EXTENSIONS": str(extension_directory(settings.home)),
         "GATEHOUSE_DBT_SNAPSHOT": str(snapshot_id or 0),
+        "GATEHOUSE_DBT_SESSION": json.dumps(
+            [] if snapshot_id is None else lake.pinned_statements(snapshot_id)
+        ),
         "GATEHOUSE_DBT_MEMORY_LIMIT": settings.memory_limit,
         "GATEHOUSE_DBT_THREADS": str(settings.threads),
         "GATEHOUSE_DBT_SPILL": str(settings.home / "spill"),

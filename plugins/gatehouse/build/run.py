@@ -19,6 +19,7 @@ from gatehouse.errors import telling
 from gatehouse.ingest import ensure_tables
 from gatehouse.lake import Lake
 from gatehouse.lake.arrivals import BEGINNING, newest_arrival
+from gatehouse.lake.iceberg import ensure_versions, refuse_versions
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import BuildNode, BuildRun
@@ -68,6 +69,10 @@ def run_build(
     with lake.lock("a build"):
         with lake.writer("a build") as connection:
             ensure_tables(connection, settings)
+            if settings.engine == "spark":
+                ensure_versions(connection)
+            else:
+                refuse_versions(connection)
             sync_store(settings, connection)
             if is_increment:
                 full_refresh = full_refresh or _refresh_is_unfinished(store)
@@ -204,6 +209,10 @@ def _run_dbt(
         _record_node(store, run.build_id, event)
 
     try:
+        if settings.engine == "spark":
+            from gatehouse.spark.build import build_on_spark
+
+            return build_on_spark(settings, args, variables, record, progress)
         return invoke_dbt(settings, args, variables=variables, on_event=record)
     except BaseException:
         with store.begin() as session:

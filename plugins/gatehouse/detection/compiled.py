@@ -39,12 +39,15 @@ class Detection:
     cases: tuple[Case, ...] = ()
 
 
-def load_detections(settings: Settings, ids: list[str] | None = None) -> list[Detection]:
+def load_detections(
+    settings: Settings, ids: list[str] | None = None, *, target: str = "lake"
+) -> list[Detection]:
     """Compile detections, by id.
 
     Args:
         settings: where the project is.
         ids: which ones; default all that are not retired.
+        target: whose SQL: of ``lake``, DuckDB, or of ``spark``, which needs a session.
 
     Raises:
         GatehouseError: an id is unknown, metadata is wrong, or SQL reads more than core.
@@ -52,6 +55,7 @@ def load_detections(settings: Settings, ids: list[str] | None = None) -> list[De
     result = invoke_dbt(
         settings,
         ["compile", "--select", "tag:detection"],
+        target=target,
         variables={"window_start": WINDOW_START, "window_end": WINDOW_END},
     )
     bad = [node for node in result.nodes if not node.ok]

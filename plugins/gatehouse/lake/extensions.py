@@ -10,7 +10,7 @@ import duckdb
 
 from gatehouse.errors import GatehouseError
 
-EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs", "aws")
+EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs", "aws", "avro", "iceberg")
 
 
 def extension_directory(home: Path) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from gatehouse.errors import GatehouseError
+from gatehouse.lake import iceberg
 from gatehouse.lake.catalog import Catalog
 from gatehouse.lake.extensions import EXTENSIONS, extension_directory
 from gatehouse.lake.place import writers_place
@@ -20,6 +21,8 @@ from gatehouse.settings import Settings
 
 LAKE = "lake"
 CERTIFIED_SCHEMA = "core"
+# The name of the lake where `LAKE` is made of views on it.
+_UNDER = "_lake"
 # Of a catalog in a file: longer than anybody holds it alone.
 _CATALOG_WAIT_MS = 60_000
 # `raw` is the restricted schema: content and direct identifiers live there and nowhere else.
@@ -70,12 +73,34 @@ class Lake:
     def pinned(self, snapshot_id: int) -> duckdb.DuckDBPyConnection:
         """A read-only connection that sees the whole lake as of one snapshot."""
         connection = self._open()
-        self._attach(connection, LAKE, snapshot_id=snapshot_id)
-        connection.execute(f"use {LAKE}.{CERTIFIED_SCHEMA}")
+        for statement in self.pinned_statements(snapshot_id):
+            self._execute(connection, statement)
         return connection
 
+    def pinned_statements(self, snapshot_id: int) -> list[str]:
+        """The SQL that makes a DuckDB session one that `pinned` gives, if it can reach the files.
+
+        Raises:
+            GatehouseError: there is no lake.
+        """
+        self._require()
+        use = f"use {LAKE}.{CERTIFIED_SCHEMA}"
+        if not self._has_iceberg:
+            return [self._attach_statement(LAKE, snapshot_id=snapshot_id), use]
+        attach = self._attach_statement(_UNDER, snapshot_id=snapshot_id)
+        connection = self._open()
+        self._execute(connection, attach)
+        try:
+            views = iceberg.views(connection, self._settings.warehouse, _UNDER, SCHEMAS)
+        finally:
+            connection.close()
+        return [attach, *views, use]
+
     def current(self) -> duckdb.DuckDBPyConnection:
-        """A read-only connection to the current state: for the pipeline itself, never consumers."""
+        """A read-only connection to the current state: for the pipeline itself, never consumers.
+
+        Of tables that Spark builds, only `pinned` and `reader` show any.
+        """
         connection = self._open()
         self._attach(connection, LAKE, read_only=True)
         return connection
@@ -108,19 +133,27 @@ class Lake:
         Each version is attached by itself: views with ``at (version => n)`` cannot be rendered
         back to SQL by DuckDB 1.5, which breaks tools that list views.
         """
-        statements = [
-            self._attach_statement(_pin_name(snapshot), snapshot_id=snapshot)
-            for snapshot in sorted(set(versions.values()))
-        ]
+        statements = []
+        if self._has_iceberg:
+            sources = self._iceberg_sources(versions)
+        else:
+            statements = [
+                self._attach_statement(_pin_name(snapshot), snapshot_id=snapshot)
+                for snapshot in sorted(set(versions.values()))
+            ]
+            sources = {
+                table: f"{_pin_name(snapshot)}.{CERTIFIED_SCHEMA}.{identifier(table)}"
+                for table, snapshot in versions.items()
+            }
         statements += [
             f"attach ':memory:' as {LAKE}",
             f"create schema {LAKE}.{CERTIFIED_SCHEMA}",
         ]
         statements += [
             f"create view {LAKE}.{CERTIFIED_SCHEMA}.{identifier(table)} as select * "
-            f"from {_pin_name(snapshot)}.{CERTIFIED_SCHEMA}.{identifier(table)}"
+            f"from {source}"
             + _where(table, (expires_at or {}).get(table), (left_out or {}).get(table))
-            for table, snapshot in sorted(versions.items())
+            for table, source in sorted(sources.items())
         ]
         statements.append(f"use {LAKE}.{CERTIFIED_SCHEMA}")
         return statements
@@ -140,6 +173,7 @@ class Lake:
             f"set extension_directory = {literal(str(folder))}",
             "load ducklake",
             f"load {self._catalog.extension}",
+            *(f"load {name}" for name in iceberg.EXTENSIONS if self._has_iceberg),
             *self._storage.session_statements(),
             *self.reader_statements(versions, expires_at),
         ]
@@ -184,6 +218,37 @@ class Lake:
                 next_step="load something first: make run, or gatehouse ingest",
             )
 
+    @property
+    def tells_changes(self) -> bool:
+        """Whether core tables tell what changed between two snapshots: DuckLake's do."""
+        return not self._has_iceberg
+
+    @property
+    def _has_iceberg(self) -> bool:
+        return self._settings.engine == "spark"
+
+    def _iceberg_sources(self, versions: Mapping[str, int]) -> dict[str, str]:
+        """Where each version is read from.
+
+        Raises:
+            GatehouseError: a snapshot has no such table.
+        """
+        with self.current() as connection:
+            known = {
+                snapshot: iceberg.read_versions(connection, at=snapshot)
+                for snapshot in sorted(set(versions.values()))
+            }
+        missing = sorted(name for name, each in versions.items() if name not in known[each])
+        if missing:
+            raise GatehouseError(
+                f"{', '.join(missing)}: that version was not built by Spark.",
+                next_step="gatehouse build, then gatehouse gate",
+            )
+        return {
+            table: iceberg.scan(self._settings.warehouse, table, known[snapshot][table])
+            for table, snapshot in versions.items()
+        }
+
     def _open(self) -> duckdb.DuckDBPyConnection:
         settings = self._settings
         connection = duckdb.connect(
@@ -198,7 +263,8 @@ class Lake:
         # Only what this catalog needs: each costs a fifth of a second.
         catalog = "postgres" if settings.catalog.startswith("postgres:") else "sqlite"
         for name in EXTENSIONS:
-            if name == "ducklake" or name.startswith(catalog):
+            is_needed = self._has_iceberg and name in iceberg.EXTENSIONS
+            if name == "ducklake" or name.startswith(catalog) or is_needed:
                 connection.execute(f"load {name}")
         # Not in the config above: it is read before the built-in ICU is there.
         connection.execute("set TimeZone = 'UTC'")

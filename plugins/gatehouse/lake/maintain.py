@@ -90,6 +90,10 @@ def run_maintenance(
         expired, kept = _expire(connection, _referenced(settings, connection, grace), keep_newest)
         removed = _remove_files(connection, grace)
         after = _count_files(connection)
+        if settings.engine == "spark":
+            from gatehouse.spark.maintain import maintain_warehouse
+
+            maintain_warehouse(settings, grace)
     report = MaintenanceReport(
         files_before=before,
         files_after=after,

@@ -139,6 +139,11 @@ def _drill(
     settings: Settings, faults: list[Fault], seed: int, say: Callable[[str], None]
 ) -> DrillReport:
     started = time.monotonic()
+    if settings.engine == "spark":
+        raise GatehouseError(
+            "Drills break tables of DuckLake in a copy; those that Spark builds are none.",
+            next_step="run them in a home that DuckDB builds, on the same feeds.",
+        )
     with scratch_home(settings) as copy:
         seconds = {"copy": time.monotonic() - started}
         snapshot = Lake(copy).current_snapshot()

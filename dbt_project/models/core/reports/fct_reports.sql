@@ -78,9 +78,7 @@ records as (
         earlier as (
             partition by reporter_actor_id
             order by happened_at
-            range between
-            interval {{ var("credibility_lookback_days") }} days preceding
-            and interval 1 microsecond preceding
+            {{ frame_of_time_before(var("credibility_lookback_days")) }}
         )
 
 ),

@@ -72,7 +72,7 @@ by_kind as (
         signal_kind_code,
         policy_name,
         severity_weight,
-        sum(faded_evidence) as faded_evidence,
+        sum(faded_billionths) as faded_billionths,
         cast(sum(evidence_count) as bigint) as evidence_count,
         count(distinct occurred_date) as day_count,
         max(occurred_date) as last_date
@@ -90,7 +90,8 @@ by_policy as (
         actor_id,
         policy_code,
         severity_weight,
-        round(1 - exp(-cast(sum(faded_evidence) as double)), 6) as policy_score
+        round(1 - exp(-cast(sum(faded_billionths) as double) / 1e9), 6)
+            as policy_score
 
     from by_kind
 
@@ -102,9 +103,8 @@ scored as (
 
     select
         actor_id,
-        sum(
-            cast(severity_weight * policy_score as decimal(18, 6))
-        ) as weighted_score,
+        sum({{ whole_parts("severity_weight * policy_score", 6) }})
+            as weighted_millionths,
         {{ json_numbers_by_key("policy_code", "policy_score") }}
             as policy_scores
 
@@ -131,7 +131,7 @@ ranked as (
         row_number() over (
             partition by by_kind.actor_id
             order by
-                by_kind.faded_evidence * by_kind.severity_weight desc,
+                by_kind.faded_billionths * by_kind.severity_weight desc,
                 by_kind.policy_code asc,
                 by_kind.signal_kind_code asc
         ) as reason_rank
@@ -180,7 +180,7 @@ odds as (
         model.model_version,
         round(
             model.intercept
-            + model.gain * cast(scored.weighted_score as double),
+            + model.gain * cast(scored.weighted_millionths as double) / 1e6,
             6
         ) as risk_log_odds
 

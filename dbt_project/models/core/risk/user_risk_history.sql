@@ -80,12 +80,11 @@ faded as (
         severity_weight,
         {{ add_days("occurred_date", "age_days") }} as risk_date,
         case
-            when age_days > lasting_days then cast(0 as decimal(18, 9))
-            else cast(
-                {{ fade("evidence", "age_days", "half_life_days") }}
-                as decimal(18, 9)
-            )
-        end as faded_evidence
+            when age_days > lasting_days then 0
+            else {{ whole_parts(
+                fade("evidence", "age_days", "half_life_days"), 9
+            ) }}
+        end as faded_billionths
 
     from ages
 
@@ -98,11 +97,10 @@ by_policy as (
         policy_code,
         severity_weight,
         risk_date,
-        cast(
-            severity_weight * round(
-                1 - exp(-cast(sum(faded_evidence) as double)), 6
-            ) as decimal(18, 6)
-        ) as weighted_score
+        {{ whole_parts(
+            "severity_weight * round("
+            "1 - exp(-cast(sum(faded_billionths) as double) / 1e9), 6)", 6
+        ) }} as weighted_millionths
 
     from faded
 
@@ -115,9 +113,9 @@ by_day as (
     select
         actor_id,
         risk_date,
-        sum(weighted_score) as weighted_score,
-        min_by(policy_code, (-weighted_score, policy_code)) filter (
-            where weighted_score > 0
+        sum(weighted_millionths) as weighted_millionths,
+        min_by(policy_code, (-weighted_millionths, policy_code)) filter (
+            where weighted_millionths > 0
         ) as top_policy_code
 
     from by_policy
@@ -136,7 +134,7 @@ probable as (
         round(
             1 / (1 + exp(-round(
                 model.intercept
-                + model.gain * cast(by_day.weighted_score as double),
+                + model.gain * cast(by_day.weighted_millionths as double) / 1e6,
                 6
             ))),
             6

@@ -200,7 +200,7 @@ final as (
         {{ finding_key(["actor_id", "product_code", "occurred_date"]) }}
             as dedup_key,
         -- Eight networks never seen before give 0.55, twenty 0.86.
-        cast(round(1 - exp(-new_network_count / 10.0), 6) as double) as score,
+        cast(round(1 - exp(-new_network_count / 10e0), 6) as double) as score,
         cast(event_count as bigint) as event_count,
         first_event_at,
         last_event_at,

@@ -115,7 +115,7 @@ final as (
         {{ finding_key(["actor_id", "ip_address", "occurred_date"]) }}
             as dedup_key,
         -- Saturates: 10 failures give 0.39, 30 give 0.78, 100 give 0.99.
-        cast(round(1 - exp(-failure_count / 20.0), 6) as double) as score,
+        cast(round(1 - exp(-failure_count / 20e0), 6) as double) as score,
         cast(success_count + account_failure_count as bigint) as event_count,
         first_event_at,
         last_event_at,

@@ -174,7 +174,7 @@ final as (
         {{ finding_key(["actor_id", "ip_address", "occurred_date"]) }}
             as dedup_key,
         -- Two failures give 0.49, five 0.74.
-        cast(round(1 - exp(-failure_count / 3.0), 6) as double) as score,
+        cast(round(1 - exp(-failure_count / 3e0), 6) as double) as score,
         cast(failure_count + 1 as bigint) as event_count,
         first_event_at,
         success_at as last_event_at,

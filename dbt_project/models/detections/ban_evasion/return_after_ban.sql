@@ -194,8 +194,8 @@ final as (
         -- The device or the card gives 0.63, both 0.86; less from a week on.
         cast(
             round(
-                (1 - exp(-1.0 * kind_count))
-                * case when days_after <= 7 then 1.0 else 0.7 end,
+                (1 - exp(-1e0 * kind_count))
+                * case when days_after <= 7 then 1e0 else 0.7e0 end,
                 6
             ) as double
         ) as score,

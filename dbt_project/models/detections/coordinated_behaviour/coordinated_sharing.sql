@@ -186,7 +186,7 @@ final as (
         cast(
             round(
                 1 - exp(
-                    -(partner_count + most_fast + most_slow / 3.0) / 10.0
+                    -(partner_count + most_fast + most_slow / 3e0) / 10e0
                 ), 6
             ) as double
         ) as score,

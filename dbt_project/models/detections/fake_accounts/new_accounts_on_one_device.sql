@@ -10,7 +10,7 @@ final as (
         product_code,
         {{ finding_key(["actor_id", "shared_value"]) }} as dedup_key,
         -- Five accounts give 0.39, ten 0.63.
-        cast(round(1 - exp(-account_count / 10.0), 6) as double) as score,
+        cast(round(1 - exp(-account_count / 10e0), 6) as double) as score,
         cast(account_count as bigint) as event_count,
         first_event_at,
         last_event_at,

@@ -95,7 +95,7 @@ final as (
             as dedup_key,
         -- Three drafts give 0.39; three of which two are shared, 0.57.
         cast(
-            round(1 - exp(-(item_count + shared_count) / 6.0), 6) as double
+            round(1 - exp(-(item_count + shared_count) / 6e0), 6) as double
         ) as score,
         cast(item_count as bigint) as event_count,
         first_event_at,

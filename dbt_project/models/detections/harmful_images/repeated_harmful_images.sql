@@ -44,7 +44,7 @@ final as (
         {{ finding_key(["actor_id", "product_code", "occurred_date"]) }}
             as dedup_key,
         -- Three images give 0.45, ten 0.86.
-        cast(round(1 - exp(-item_count / 5.0), 6) as double) as score,
+        cast(round(1 - exp(-item_count / 5e0), 6) as double) as score,
         cast(item_count as bigint) as event_count,
         first_event_at,
         last_event_at,

@@ -110,7 +110,7 @@ final as (
         -- 0.57.
         cast(
             round(
-                1 - exp(-(item_count + least(sharer_count, 20) / 3.0) / 6.0), 6
+                1 - exp(-(item_count + least(sharer_count, 20) / 3e0) / 6e0), 6
             ) as double
         ) as score,
         cast(item_count as bigint) as event_count,

@@ -58,7 +58,7 @@ final as (
         -- Grows with volume and evenness: 100 answers with a spread of 0.3 give
         -- 0.37, 300 give 0.75.
         cast(
-            round(1 - exp(-answer_count * (1 - spread) / 150.0), 6) as double
+            round(1 - exp(-answer_count * (1 - spread) / 150e0), 6) as double
         ) as score,
         cast(answer_count as bigint) as event_count,
         first_event_at,

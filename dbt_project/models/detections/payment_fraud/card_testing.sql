@@ -58,7 +58,7 @@ final as (
             as dedup_key,
         -- Five cards with three declined give 0.63, nine with six give 0.85.
         cast(
-            round(1 - exp(-(card_count + declined_card_count) / 8.0), 6)
+            round(1 - exp(-(card_count + declined_card_count) / 8e0), 6)
             as double
         ) as score,
         cast(payment_count as bigint) as event_count,

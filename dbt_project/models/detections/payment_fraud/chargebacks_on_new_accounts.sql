@@ -96,7 +96,7 @@ final as (
             as dedup_key,
         -- One chargeback gives 0.33, three of as many cards 0.78.
         cast(
-            round(1 - exp(-(chargeback_count + card_count) / 5.0), 6)
+            round(1 - exp(-(chargeback_count + card_count) / 5e0), 6)
             as double
         ) as score,
         cast(chargeback_count as bigint) as event_count,

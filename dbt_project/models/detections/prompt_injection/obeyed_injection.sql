@@ -107,7 +107,7 @@ final as (
         {{ finding_key(["actor_id", "product_code", "acted_date"]) }}
             as dedup_key,
         -- One obeyed instruction gives 0.39, three 0.78.
-        cast(round(1 - exp(-obeyed_count / 2.0), 6) as double) as score,
+        cast(round(1 - exp(-obeyed_count / 2e0), 6) as double) as score,
         cast(obeyed_count + act_count as bigint) as event_count,
         first_event_at,
         last_event_at,

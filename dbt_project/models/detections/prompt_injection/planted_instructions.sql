@@ -54,7 +54,7 @@ final as (
         {{ finding_key(["actor_id", "product_code", "occurred_date"]) }}
             as dedup_key,
         -- Two files give 0.33, five 0.63.
-        cast(round(1 - exp(-item_count / 5.0), 6) as double) as score,
+        cast(round(1 - exp(-item_count / 5e0), 6) as double) as score,
         cast(item_count as bigint) as event_count,
         first_event_at,
         last_event_at,

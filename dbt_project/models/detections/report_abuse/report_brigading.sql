@@ -79,14 +79,14 @@ expected as (
         grave_count,
         grave_reporter_count,
         greatest(
-            1.0,
-            past_grave_count / 28.0,
+            1e0,
+            past_grave_count / 28e0,
             case
                 when past_report_count > 0
                     then
                         report_count
-                        * (past_grave_count * 1.0 / past_report_count)
-                else 0.0
+                        * (past_grave_count * 1e0 / past_report_count)
+                else 0e0
             end
         ) as expected_grave_count
 
@@ -160,7 +160,7 @@ final as (
         ]) }} as dedup_key,
         -- Four times the expected gives 0.33, ten times 0.63.
         cast(
-            round(1 - exp(-(grave_count / expected_grave_count) / 10.0), 6)
+            round(1 - exp(-(grave_count / expected_grave_count) / 10e0), 6)
             as double
         ) as score,
         cast(report_count as bigint) as event_count,

@@ -53,7 +53,7 @@ final as (
         {{ finding_key(["actor_id", "product_code", "occurred_date"]) }}
             as dedup_key,
         -- 50 pages a day give 0.39, 200 give 0.86.
-        cast(round(1 - exp(-page_count / 100.0), 6) as double) as score,
+        cast(round(1 - exp(-page_count / 100e0), 6) as double) as score,
         cast(request_count as bigint) as event_count,
         first_event_at,
         last_event_at,

@@ -138,7 +138,7 @@ final as (
         -- Five posts of a link that three accounts repeat give 0.33, thirty of
         -- one that ten repeat, 0.86.
         cast(
-            round(1 - exp(-(share_count + account_count) / 20.0), 6) as double
+            round(1 - exp(-(share_count + account_count) / 20e0), 6) as double
         ) as score,
         cast(share_count as bigint) as event_count,
         first_event_at,

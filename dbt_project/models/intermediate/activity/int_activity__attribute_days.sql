@@ -1,6 +1,6 @@
 {{
     config(
-        database=target.database,
+        database=target.get("database"),
         materialized="incremental",
         incremental_strategy="replace_touched",
         unique_key=["actor_id", "activity_date"],

@@ -1,11 +1,5 @@
 -- The linter does not know recursion by key.
-with recursive  -- noqa: PRS
-
-links as (
-
-    select * from {{ ref("int_activity__actor_links") }}
-
-),
+{{ with_recursion() }}  -- noqa: PRS
 
 shared as (
 
@@ -13,25 +7,9 @@ shared as (
 
 ),
 
-edges as (
-
-    select
-        actor_id as node,
-        linked_actor_id as neighbour
-
-    from links
-
-    union all
-
-    select
-        linked_actor_id as node,
-        actor_id as neighbour
-
-    from links
-
-),
-
-{{ connected_components("edges") }},
+{{ connected_components(
+    ref("int_activity__actor_links"), "actor_id", "linked_actor_id"
+) }},
 
 members as (
 

@@ -1,6 +1,6 @@
 {{
     config(
-        database=target.database,
+        database=target.get("database"),
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key="product_code",

@@ -63,7 +63,7 @@ weighed as (
         by_day.*,
         coalesce(policies.policy_name, by_day.policy_code) as policy_name,
         -- A policy that nobody described weighs like a middling one.
-        coalesce(policies.severity_weight, 1.0) as severity_weight,
+        coalesce(policies.severity_weight, 1e0) as severity_weight,
         coalesce(kinds.half_life_days, policies.half_life_days, 30)
             as half_life_days,
         coalesce(kinds.is_circumstance, false) as is_circumstance,
@@ -108,7 +108,7 @@ final as (
                 {{ var("risk_lookback_days") }},
                 ceil(
                     half_life_days
-                    * log2(evidence * severity_weight * gain / 0.02)
+                    * log2(evidence * severity_weight * gain / 0.02e0)
                 )
             ) as integer
         ) as lasting_days,
@@ -119,7 +119,7 @@ final as (
 
     from weighed
 
-    where evidence * severity_weight * gain > 0.02
+    where evidence * severity_weight * gain > 0.02e0
 
 )
 

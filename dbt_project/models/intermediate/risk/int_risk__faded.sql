@@ -43,10 +43,8 @@ final as (
         as_of_date,
         occurred_date,
         as_of_at,
-        cast(
-            {{ fade("evidence", "age_days", "half_life_days") }}
-            as decimal(18, 9)
-        ) as faded_evidence
+        {{ whole_parts(fade("evidence", "age_days", "half_life_days"), 9) }}
+            as faded_billionths
 
     from aged
 

@@ -44,21 +44,21 @@ final as (
 
     select
         actor_id,
-        null as item_id,
+        cast(null as {{ text_type() }}) as item_id,
         {{
             surrogate_key(["actor_id", "product_code", "occurred_date"])
         }} as evidence_id,
 
         signal_kind_code,
         product_code,
-        null as policy_code,
+        cast(null as {{ text_type() }}) as policy_code,
         'actor_day' as evidence_type,
 
         round(
             case signal_kind_code
-                when 'chargeback' then 1 - 0.3 / event_count
-                when 'payment_failures' then 1 - 2.0 / event_count
-                else 1 - 4.0 / event_count
+                when 'chargeback' then 1 - 0.3e0 / event_count
+                when 'payment_failures' then 1 - 2e0 / event_count
+                else 1 - 4e0 / event_count
             end,
             6
         ) as score,

@@ -66,8 +66,7 @@ baselined as (
         past as (
             partition by actor_id, product_code
             order by activity_date
-            range between interval {{ var("baseline_days") }} days preceding
-            and interval 1 day preceding
+            {{ frame_of_days_before(var("baseline_days")) }}
         )
 
 ),
@@ -124,7 +123,7 @@ volume as (
                     has_past
                     and event_deviations >= 4
                     and event_count >= 3 * mean_events
-                    and event_count >= rare_events_per_day / 10.0
+                    and event_count >= rare_events_per_day / 10e0
                     then 1 - 4 / (event_deviations + 4)
                 else 0
             end,
@@ -132,7 +131,7 @@ volume as (
                 when
                     event_count >= rare_events_per_day
                     and (not has_past or event_count >= 3 * mean_events)
-                    then 1 - rare_events_per_day / (2.0 * event_count)
+                    then 1 - rare_events_per_day / (2e0 * event_count)
                 else 0
             end
         ) as score
@@ -155,10 +154,10 @@ velocity as (
                 when
                     has_past
                     and max_events_per_minute >= 5 * past_events_per_minute
-                    and max_events_per_minute >= rare_events_per_minute / 3.0
+                    and max_events_per_minute >= rare_events_per_minute / 3e0
                     then
-                        1 - 5.0 * past_events_per_minute
-                        / (2.0 * max_events_per_minute)
+                        1 - 5e0 * past_events_per_minute
+                        / (2e0 * max_events_per_minute)
                 else 0
             end,
             case
@@ -170,7 +169,7 @@ velocity as (
                     )
                     then
                         1 - rare_events_per_minute
-                        / (2.0 * max_events_per_minute)
+                        / (2e0 * max_events_per_minute)
                 else 0
             end
         ) as score
@@ -193,7 +192,7 @@ final as (
 
     select
         spikes.actor_id,
-        null as item_id,
+        cast(null as {{ text_type() }}) as item_id,
         {{
             surrogate_key(
                 [
@@ -206,7 +205,7 @@ final as (
 
         spikes.signal_kind_code,
         spikes.product_code,
-        null as policy_code,
+        cast(null as {{ text_type() }}) as policy_code,
         'actor_day' as evidence_type,
 
         round(spikes.score, 6) as score,

@@ -192,12 +192,12 @@ final as (
 
     select
         actor_id,
-        null as item_id,
+        cast(null as {{ text_type() }}) as item_id,
         min(ip_address) as evidence_id,
 
         category_code || '_ip' as signal_kind_code,
-        null as product_code,
-        null as policy_code,
+        cast(null as {{ text_type() }}) as product_code,
+        cast(null as {{ text_type() }}) as policy_code,
         'ip_address' as evidence_type,
 
         round(max(score), 6) as score,

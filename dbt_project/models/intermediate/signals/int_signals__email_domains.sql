@@ -36,12 +36,12 @@ final as (
 
     select
         versions.actor_id,
-        null as item_id,
+        cast(null as {{ text_type() }}) as item_id,
         versions.email_domain as evidence_id,
 
         'disposable_email' as signal_kind_code,
-        null as product_code,
-        null as policy_code,
+        cast(null as {{ text_type() }}) as product_code,
+        cast(null as {{ text_type() }}) as policy_code,
         'email_domain' as evidence_type,
 
         round(max(entries.score), 6) as score,

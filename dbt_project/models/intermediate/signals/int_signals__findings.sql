@@ -21,7 +21,7 @@ final as (
 
     select
         actor_id,
-        null as item_id,
+        cast(null as {{ text_type() }}) as item_id,
         finding_key as evidence_id,
 
         'finding' as signal_kind_code,

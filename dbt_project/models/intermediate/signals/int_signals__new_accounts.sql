@@ -46,12 +46,12 @@ final as (
 
     select
         actor_id,
-        null as item_id,
+        cast(null as {{ text_type() }}) as item_id,
         'sign_up' as evidence_id,
 
         'new_account' as signal_kind_code,
-        null as product_code,
-        null as policy_code,
+        cast(null as {{ text_type() }}) as product_code,
+        cast(null as {{ text_type() }}) as policy_code,
         'account' as evidence_type,
 
         cast(1 as double) as score,
