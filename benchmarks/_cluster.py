@@ -68,7 +68,16 @@ def spark_cluster(folder: Path, *, workers: int = 2, memory: str = "1g") -> Iter
             if number == 0:
                 wait_for(processes[0], (port,), folder / "0.log")
         _wait_for_workers(folder / "0.log", workers)
-        yield address
+        # For drivers, in this process and those it starts: they are found on loopback, too.
+        before = os.environ.get("SPARK_LOCAL_IP")
+        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+        try:
+            yield address
+        finally:
+            if before is None:
+                del os.environ["SPARK_LOCAL_IP"]
+            else:
+                os.environ["SPARK_LOCAL_IP"] = before
     finally:
         for process in reversed(processes):
             process.terminate()

@@ -120,6 +120,8 @@ class Settings(BaseSettings):
             derived["data_path"] = str(Path(self.data_path).expanduser().resolve())
         if not self.warehouse:
             derived["warehouse"] = str(home / "lake" / "iceberg")
+        elif "://" not in self.warehouse:
+            derived["warehouse"] = str(Path(self.warehouse).expanduser().resolve())
         if not self.spark_master:
             derived["spark_master"] = f"local[{self.threads}]"
         if not self.catalog:

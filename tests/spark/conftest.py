@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from _cluster import spark_cluster
@@ -18,6 +19,7 @@ from gatehouse.detection import run_detections
 from gatehouse.gate import run_gate
 from gatehouse.gate.results import GateReport
 from gatehouse.ingest import run_ingest
+from gatehouse.lake.sql import literal
 from gatehouse.settings import Settings
 from gatehouse.simulate.run import run_simulation
 from gatehouse.spark.session import stop_session
@@ -37,6 +39,7 @@ class Both:
     duckdb: Settings
     spark: Settings
     source: Path
+    cluster: Path
     arriving: list[str] = field(default_factory=list)
 
     def deliver(self, days: int) -> None:
@@ -47,6 +50,18 @@ class Both:
                 target = self.duckdb.landing / path.relative_to(self.source)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
+
+    def restate_actors(self, plan: str, minutes: int) -> None:
+        """Let new versions of actors arrive, with another plan, as of so long after the first."""
+        path = min(self.source.glob("actors/*/*.parquet"))
+        target = self.duckdb.landing / "actors" / path.parent.name / f"again-{plan}.parquet"
+        with duckdb.connect() as connection:
+            connection.execute(
+                f"copy (select * replace ({literal(plan)} as plan_code, "
+                f"updated_at + to_minutes({minutes}) as updated_at) "
+                f"from read_parquet({literal(str(path))}, hive_partitioning = false) "
+                f"order by actor_id limit 5) to {literal(str(target))} (format parquet)"
+            )
 
     def through(self) -> None:
         """Take what has arrived through all stages, on both."""
@@ -72,7 +87,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
             pytest.skip(str(reason))
         stack.callback(stop_session)
         one, other = homes(folder, master, project=PROJECT, memory_limit="1GB")
-        both = Both(one, other, folder / "arriving")
+        both = Both(one, other, folder / "arriving", folder / "cluster")
         run_simulation(one, actors=ACTORS, days=DAYS, seed=5, folder=both.source)
         both.arriving = sorted({path.parent.name for path in both.source.glob("*/dt=*/*")})
         both.deliver(DAYS - 2)

@@ -31,7 +31,7 @@
     case
         when
             {{ address }}
-            rlike r'^((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)$'
+            rlike r'^((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)\z'
             then
                 cast(split_part({{ address }}, '.', 1) as bigint) * 16777216
                 + cast(split_part({{ address }}, '.', 2) as bigint) * 65536

@@ -67,8 +67,9 @@
     )
 {%- endmacro %}
 
-{# Without recursion: in each round a node takes the least of its own component, its neighbours', and
-   the component of that, so what is known doubles its reach; until nothing changes. #}
+{# Without recursion: in each round a node takes the least of its own component, its neighbours', the
+   component of that, and what its members are offered, until nothing changes. Components grow by
+   whole components, so the rounds grow with the logarithm of a path's length. #}
 {% macro spark__connected_components(links, one, other) -%}
     {%- set rounds = this.incorporate(path={"identifier": this.identifier ~ "__rounds"}) -%}
     {%- if execute and flags.WHICH in ("build", "run") -%}
@@ -140,6 +141,18 @@
         from {{ rounds }} as known
 
         inner join {{ rounds }} as above on known.component = above.node
+
+        union all
+
+        select
+            known.component as node,
+            rounds.component
+
+        from {{ rounds }} as known
+
+        inner join edges on known.node = edges.node
+
+        inner join {{ rounds }} as rounds on edges.neighbour = rounds.node
 
     ),
 

@@ -35,7 +35,7 @@
         transform(
             array_sort(collect_list(struct({{ key }} as json_key, {{ value }} as json_value))),
             item -> {{ spark_json_string("item.json_key") }}
-            || ': ' || cast(item.json_value as string)
+            || ': ' || {{ spark_json_number("item.json_value") }}
         ),
         ', '
     ) || '}'
@@ -58,4 +58,12 @@
 {# Spark writes lists and objects as JSON, and no text by itself. #}
 {% macro spark_json_string(value) -%}
     substring(to_json(array({{ value }})), 2, length(to_json(array({{ value }}))) - 2)
+{%- endmacro %}
+
+{#- Spark writes 0.0008 as 8.0E-4. -#}
+{% macro spark_json_number(value) -%}
+    case
+        when {{ value }} = 0 or abs({{ value }}) >= 1e-3 then cast({{ value }} as string)
+        else trim(trailing '0' from cast(cast({{ value }} as decimal(38, 12)) as string))
+    end
 {%- endmacro %}

@@ -38,7 +38,7 @@
     create or replace table {{ relation }}
     {%- if config.get("contract").enforced %}
         {{ get_assert_columns_equivalent(compiled_code) }}
-        {%- set compiled_code = get_select_subquery(compiled_code) -%}
+        {%- set compiled_code = spark_never_null(compiled_code) -%}
     {%- endif %}
     using iceberg
     as {{ compiled_code }}
@@ -46,25 +46,32 @@
 
 {# The incremental strategies in one statement, which writes only what differs.
 
-   `delete+insert` gives the keys that were computed their rows of now. `replace_changed` also takes
-   away what was not computed any more; `replace_touched`, where it was among the touched keys. #}
+   In scope is what a strategy rebuilds: the keys that were computed (`delete+insert`), the touched
+   ones (`replace_touched`), all (`replace_changed`). Of that, what was not computed any more goes.
+   `meta.key` identifies a row where `unique_key` is of several. #}
 {% macro spark_merge(target, computed) -%}
     {%- set strategy = config.get("incremental_strategy") -%}
     {%- set meta = config.get("meta") or {} -%}
-    {%- set key = meta.get("key") or config.get("unique_key") -%}
+    {%- set unique_key = config.get("unique_key") -%}
+    {%- set key = meta.get("key") or unique_key -%}
     {%- set key = [key] if key is string else key -%}
     {%- set columns = adapter.get_columns_in_relation(target) | map(attribute="name") | list -%}
+    {%- set theirs = adapter.get_columns_in_relation(computed) | map(attribute="name") | list -%}
+    {%- if theirs | sort != columns | sort -%}
+        {%- do exceptions.raise_compiler_error(
+            target ~ " has other columns than its model: gatehouse build --full-refresh"
+        ) -%}
+    {%- endif -%}
     {%- set names = columns | join(", ") -%}
     {%- set in_scope -%}
         {%- if strategy == "replace_touched" -%}
             {%- set touched = ref(meta["touched"]) -%}
-            {%- set touching = config.get("unique_key") -%}
-            {{ is_touched([touching] if touching is string else touching, touched) }}
+            {{ is_touched([unique_key] if unique_key is string else unique_key, touched) }}
             {% if meta.get("day") -%}
             and {{ near_touched_days(meta["day"], touched, meta["touched_day"]) }}
             {%- endif %}
         {%- elif strategy == "delete+insert" -%}
-            {{ is_touched(key, computed) }}
+            {{ is_touched([unique_key] if unique_key is string else unique_key, computed) }}
         {%- else -%}
             1 = 1
         {%- endif -%}
@@ -75,7 +82,6 @@
             except
             select {{ names }} from {{ target }} where {{ in_scope }}
         )
-        {%- if strategy != "delete+insert" %}
         union all
         select {{ names }}, true as is_gone from (
             select {{ names }} from {{ target }} where {{ in_scope }}
@@ -84,10 +90,9 @@
             select 1 from {{ computed }} as computed
             where
                 {%- for column in key %}
-                {{ "and " if not loop.first }}computed.{{ column }} = known.{{ column }}
+                {{ "and " if not loop.first }}computed.{{ column }} <=> known.{{ column }}
                 {%- endfor %}
         )
-        {%- endif %}
     {%- endset -%}
     {%- if not has_rows(changes) -%}
     select 1
@@ -96,14 +101,14 @@
     using ({{ changes }}) as changes
     on
         {%- for column in key %}
-        {{ "and " if not loop.first }}target.{{ column }} = changes.{{ column }}
+        {{ "and " if not loop.first }}target.{{ column }} <=> changes.{{ column }}
         {%- endfor %}
     when matched and changes.is_gone then delete
     when matched then update set
         {%- for column in columns %}
         target.{{ column }} = changes.{{ column }}{{ "," if not loop.last }}
         {%- endfor %}
-    when not matched then insert ({{ names }})
+    when not matched and not changes.is_gone then insert ({{ names }})
         values ({% for column in columns %}changes.{{ column }}{{ ", " if not loop.last }}{% endfor %})
     {%- endif -%}
 {%- endmacro %}
@@ -139,4 +144,29 @@
     {%- endset -%}
     {%- do adapter.add_query(statement, abridge_sql_log=true) -%}
     {{ return(statement) }}
+{%- endmacro %}
+
+{# What tables there are; as dbt-spark's own, which asks for a description of each. #}
+{% macro spark__list_relations_without_caching(relation) -%}
+    {%- set found = [] -%}
+    {%- for row in run_query("show tables in " ~ relation.schema).rows -%}
+        {%- do found.append([row[0], row[1], false, "Provider: iceberg"]) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
+{# A contract's columns, of which those that may not be null fail the build, as DuckDB's do: Iceberg
+   lets Spark write what it likes. #}
+{% macro spark_never_null(compiled_code) -%}
+    select
+    {%- for name, column in model.columns.items() -%}
+        {%- set kinds = column["constraints"] | map(attribute="type") | list %}
+        {% if "not_null" in kinds -%}
+        coalesce({{ name }}, raise_error('{{ model.name }}.{{ name }} is null')) as {{ name }}
+        {%- else -%}
+        {{ name }}
+        {%- endif -%}
+        {{ "," if not loop.last }}
+    {%- endfor %}
+    from ({{ compiled_code }}) as computed
 {%- endmacro %}

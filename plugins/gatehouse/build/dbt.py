@@ -47,7 +47,8 @@ def code_version(settings: Settings) -> str:
     """Hash of all that decides what a build makes: the dbt project's files and dbt itself."""
     from importlib.metadata import version
 
-    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
+    packages = ["dbt-core", "dbt-duckdb", *(["dbt-spark"] if settings.engine == "spark" else [])]
+    digest = hashlib.sha256(" ".join(map(version, packages)).encode())
     for path in sorted(settings.dbt_project.rglob("*")):
         relative = path.relative_to(settings.dbt_project)
         if path.is_file() and relative.parts[0] not in _IGNORED:

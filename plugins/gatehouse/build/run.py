@@ -19,7 +19,7 @@ from gatehouse.errors import telling
 from gatehouse.ingest import ensure_tables
 from gatehouse.lake import Lake
 from gatehouse.lake.arrivals import BEGINNING, newest_arrival
-from gatehouse.lake.iceberg import ensure_versions, refuse_versions
+from gatehouse.lake.iceberg import bind_warehouse
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import BuildNode, BuildRun
@@ -70,9 +70,7 @@ def run_build(
         with lake.writer("a build") as connection:
             ensure_tables(connection, settings)
             if settings.engine == "spark":
-                ensure_versions(connection)
-            else:
-                refuse_versions(connection)
+                bind_warehouse(connection, settings.warehouse)
             sync_store(settings, connection)
             if is_increment:
                 full_refresh = full_refresh or _refresh_is_unfinished(store)

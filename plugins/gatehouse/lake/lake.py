@@ -66,6 +66,7 @@ class Lake:
                 for schema in SCHEMAS:
                     connection.execute(f"create schema if not exists {LAKE}.{schema}")
                 connection.execute(f"use {LAKE}.{CERTIFIED_SCHEMA}")
+                iceberg.check_engine(connection, self._settings.engine, LAKE)
                 yield connection
             finally:
                 connection.close()
@@ -75,6 +76,12 @@ class Lake:
         connection = self._open()
         for statement in self.pinned_statements(snapshot_id):
             self._execute(connection, statement)
+        try:
+            attached = _UNDER if self._has_iceberg else LAKE
+            iceberg.check_engine(connection, self._settings.engine, attached)
+        except GatehouseError:
+            connection.close()
+            raise
         return connection
 
     def pinned_statements(self, snapshot_id: int) -> list[str]:

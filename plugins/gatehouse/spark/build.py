@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gatehouse.build.dbt import DbtEvent, DbtResult, invoke_dbt
 from gatehouse.lake import Lake
-from gatehouse.lake.iceberg import read_versions, write_versions
+from gatehouse.lake.iceberg import Version, read_versions, write_versions
 from gatehouse.settings import Settings
 from gatehouse.spark.raw import hand_over
-from gatehouse.spark.session import spark_session
+from gatehouse.spark.session import spark_session, telling_errors
 from gatehouse.spark.tables import keep_versions, newest_versions
 
 
@@ -38,14 +38,19 @@ def build_on_spark(
     tell = progress or (lambda _line: None)
     tell("Spark: starting a session")
     session = spark_session(settings)
-    rows = sum(hand_over(settings, session).values())
+    with telling_errors("The build on Spark"):
+        rows = sum(hand_over(settings, session).values())
     tell(f"Spark: {rows} new raw rows handed over")
     result = invoke_dbt(settings, args, target="spark", variables=variables, on_event=on_event)
-    ids = newest_versions(session)
-    with Lake(settings).writer("the versions of a build") as connection:
+    lake = Lake(settings)
+    with telling_errors("The build on Spark"), lake.writer("versions of a build") as connection:
+        ids = newest_versions(session)
         known = read_versions(connection)
-        keep_versions(
-            session, {name: each for name, each in ids.items() if known.get(name) != each}
-        )
-        write_versions(connection, ids)
+        new = {name: each for name, each in ids.items() if not _is_known(known, name, each)}
+        kept = keep_versions(session, settings.warehouse, new)
+        write_versions(connection, {name: kept.get(name) or known[name] for name in ids})
     return result
+
+
+def _is_known(known: Mapping[str, Version], table: str, snapshot: int) -> bool:
+    return table in known and known[table].snapshot_id == snapshot

@@ -6,10 +6,12 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from gatehouse.lake import LAKE, SCHEMAS, Lake
-from gatehouse.lake.iceberg import read_versions
+from gatehouse.lake.iceberg import versions_at
 from gatehouse.settings import Settings
-from gatehouse.spark.session import spark_session
+from gatehouse.spark.session import spark_session, telling_errors
 from gatehouse.spark.tables import CORE, TAG, tables_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ def maintain_warehouse(settings: Settings, grace: timedelta) -> int:
         Versions of core tables whose tags were dropped.
     """
     session = spark_session(settings)
+    with telling_errors("Maintenance of the warehouse", "gatehouse maintain"):
+        return _maintain(settings, session, grace)
+
+
+def _maintain(settings: Settings, session: SparkSession, grace: timedelta) -> int:
     kept = _named_by_the_lake(settings)
     dropped = 0
     for schema in SCHEMAS:
@@ -48,14 +55,29 @@ def maintain_warehouse(settings: Settings, grace: timedelta) -> int:
 
 
 def _named_by_the_lake(settings: Settings) -> dict[str, set[int]]:
+    """Iceberg snapshots by core table.
+
+    Raises:
+        duckdb.CatalogException: a snapshot cannot be read that should be there: what it names is
+            not known, and must not be taken for nothing.
+    """
     named: dict[str, set[int]] = {}
+    is_made = False
     with Lake(settings).current() as connection:
         snapshots = connection.execute(
-            f"select snapshot_id from ducklake_snapshots('{LAKE}')"
+            f"select snapshot_id from ducklake_snapshots('{LAKE}') order by snapshot_id"
         ).fetchall()
         for (snapshot,) in snapshots:
-            for table, version in read_versions(connection, at=snapshot).items():
-                named.setdefault(table, set()).add(version)
+            try:
+                versions = versions_at(connection, at=snapshot)
+            except duckdb.CatalogException:
+                # Of before the first build on Spark: the table is never taken away again.
+                if is_made or snapshot == snapshots[-1][0]:
+                    raise
+                continue
+            is_made = True
+            for table, version in versions.items():
+                named.setdefault(table, set()).add(version.snapshot_id)
     return named
 
 

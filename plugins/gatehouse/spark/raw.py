@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatehouse.errors import GatehouseError
 from gatehouse.ingest.contracts import load_contracts
 from gatehouse.ingest.tables import raw_tables
 from gatehouse.lake import Lake
@@ -30,8 +31,8 @@ def hand_over(settings: Settings, session: SparkSession) -> dict[str, int]:
         Rows handed over, by table of ``raw``.
     """
     tables = raw_tables(load_contracts(settings.input_contracts))
-    # Original rows of broken files: no model reads them.
-    del tables["quarantine"]
+    # No model reads them, and rows of theirs are replaced.
+    del tables["quarantine"], tables["files"]
     connection = Lake(settings).current()
     try:
         return {
@@ -79,4 +80,21 @@ def _append(
             session.sql(f"insert into {name} ({named}) select {named} from parquet.`{staged}`")
     finally:
         shutil.rmtree(staged)
+    _compare(session, connection, table)
     return rows
+
+
+def _compare(session: SparkSession, connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Count both sides, which is a look at their metadata.
+
+    Raises:
+        GatehouseError: rows were lost or doubled; nothing is built of them.
+    """
+    query = f"select count(*) from lake.raw.{identifier(table)}"
+    row = connection.execute(query).fetchone()
+    there = session.sql(f"select count(*) from raw.`{table}`").collect()[0][0]
+    if row is None or int(row[0]) != int(there):
+        raise GatehouseError(
+            f"raw.{table}: {there} rows in the warehouse, {row[0] if row else 0} in the lake.",
+            next_step="name a new folder in GATEHOUSE_WAREHOUSE and ingest into a new home.",
+        )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gatehouse.errors import GatehouseError
+from gatehouse.errors import GatehouseError, telling
 from gatehouse.lake.lake import SCHEMAS
 from gatehouse.settings import Settings
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _INSTALL = "make spark"
+_CATALOG = "spark.sql.catalog.spark_catalog"
+_WAREHOUSE = f"{_CATALOG}.warehouse"
+_SILENT = "-Dlog4j2.level=OFF"
 # Iceberg's own tag for the Spark and Scala of the pyspark that is locked.
 _RUNTIME = "iceberg-spark-runtime-3.5_2.12-*.jar"
 
@@ -25,18 +30,18 @@ def spark_session(settings: Settings) -> SparkSession:
         GatehouseError: Spark, Iceberg or Java is missing, or the cluster does not answer.
     """
     try:
-        from pyspark.errors import PySparkRuntimeError
+        from pyspark import SparkContext
         from pyspark.sql import SparkSession
     except ImportError:
         raise GatehouseError("Spark is not installed.", next_step=_INSTALL) from None
-    active = SparkSession.getActiveSession()
-    if active is not None:
-        if active.conf.get("spark.sql.catalog.spark_catalog.warehouse") == settings.warehouse:
-            return active
+    if SparkContext._active_spark_context is not None:
+        running = SparkSession.builder.getOrCreate()
+        if running.conf.get(_WAREHOUSE, "") == settings.warehouse:
+            return running
         # A process has one; another home's is another warehouse.
-        active.stop()
-    # Workers find the driver there, and each other.
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        running.stop()
+    if settings.spark_master.startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     if "://" in settings.warehouse:
         raise GatehouseError(
             "The warehouse is an address, and has to be a folder.",
@@ -46,47 +51,61 @@ def spark_session(settings: Settings) -> SparkSession:
     builder = SparkSession.builder.appName("gatehouse")
     for name, value in _configuration(settings).items():
         builder = builder.config(name, value)
-    try:
+    with telling_errors("Spark", "check that Java 17 is there, and GATEHOUSE_SPARK_MASTER."):
         session = builder.getOrCreate()
-    except (PySparkRuntimeError, OSError) as error:
-        raise GatehouseError(
-            f"Spark does not start: {type(error).__name__}.",
-            next_step="check that Java 17 is there, and GATEHOUSE_SPARK_MASTER.",
-        ) from None
-    session.sparkContext.setLogLevel("OFF")  # a failed cast quotes what it could not cast
-    for schema in SCHEMAS:
-        session.sql(f"create namespace if not exists {schema}")
+        for schema in SCHEMAS:
+            session.sql(f"create namespace if not exists {schema}")
     return session
+
+
+@contextmanager
+def telling_errors(what: str, next_step: str = "gatehouse builds") -> Iterator[None]:
+    """Turn what Spark raises, pages of Java that may quote rows, into an error that can be shown.
+
+    Raises:
+        GatehouseError: Spark raised something.
+    """
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (Py4JError, PySparkException, OSError) as error:
+        raise GatehouseError(
+            f"{what} failed: {telling(str(error))}.", next_step=next_step
+        ) from None
 
 
 def stop_session() -> None:
     """End this process's session, if it has one."""
     try:
+        from pyspark import SparkContext
         from pyspark.sql import SparkSession
     except ImportError:
         return
-    active = SparkSession.getActiveSession()
-    if active is not None:
-        active.stop()
+    if SparkContext._active_spark_context is not None:
+        SparkSession.builder.getOrCreate().stop()
 
 
 def _configuration(settings: Settings) -> dict[str, str]:
-    catalog = "spark.sql.catalog.spark_catalog"
     return {
         "spark.master": settings.spark_master,
         "spark.jars": settings.iceberg_jar or str(_iceberg_jar()),
         "spark.driver.memory": settings.memory_limit.lower().removesuffix("b"),
+        # A failed cast quotes what it could not cast, and workers keep what is logged.
+        "spark.driver.extraJavaOptions": _SILENT,
+        "spark.executor.extraJavaOptions": _SILENT,
         "spark.local.dir": str(settings.home / "spill"),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.extensions": (
             "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
         ),
-        catalog: "org.apache.iceberg.spark.SparkCatalog",
-        f"{catalog}.type": "hadoop",
-        f"{catalog}.warehouse": settings.warehouse,
+        _CATALOG: "org.apache.iceberg.spark.SparkCatalog",
+        f"{_CATALOG}.type": "hadoop",
+        _WAREHOUSE: settings.warehouse,
         # Another process writes, too.
-        f"{catalog}.cache-enabled": "false",
+        f"{_CATALOG}.cache-enabled": "false",
         "spark.sql.catalogImplementation": "in-memory",
         # As DuckDB: times without a zone, casts that fail instead of giving null.
         "spark.sql.session.timeZone": "UTC",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from gatehouse.lake.iceberg import Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +36,27 @@ def tables_of(session: SparkSession, schema: str) -> list[str]:
     return [str(row.tableName) for row in session.sql(f"show tables in {schema}").collect()]
 
 
-def keep_versions(session: SparkSession, ids: Mapping[str, int]) -> None:
-    """Tag versions, which no clean-up takes away then: certificates name them."""
+def keep_versions(
+    session: SparkSession, warehouse: str, ids: Mapping[str, int]
+) -> dict[str, Version]:
+    """Tag versions, which no clean-up takes away then: certificates name them.
+
+    Call it while nobody else writes.
+
+    Returns:
+        The versions by table, each with the file of metadata that the tag is in.
+    """
     for table, snapshot in ids.items():
         session.sql(
             f"alter table {CORE}.`{table}` create tag if not exists `{TAG}{snapshot}` "
             f"as of version {snapshot}"
         )
+    return {
+        table: Version(snapshot, _newest_metadata(Path(warehouse) / CORE / table / "metadata"))
+        for table, snapshot in ids.items()
+    }
+
+
+def _newest_metadata(folder: Path) -> str:
+    """Name of the file that Iceberg's catalog of folders takes for the newest."""
+    return f"v{int((folder / 'version-hint.text').read_text('ascii'))}.metadata.json"

@@ -3,6 +3,7 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key="actor_id",
+        meta={"key": ["actor_version_key"]},
         on_schema_change="fail",
     )
 }}
