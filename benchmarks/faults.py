@@ -53,6 +53,7 @@ class Found:
         seconds: of its last night, ingest, build and gate; of a broken table, the gate alone.
         waiting: detections that ran although a table of theirs is held, or did not although none
             is; None where they were not run.
+        case: which fault it was, as it was planted; empty for a clean day.
     """
 
     seed: int
@@ -62,6 +63,7 @@ class Found:
     check: str
     seconds: float
     waiting: list[str] | None = None
+    case: str = ""
 
 
 def main() -> None:
@@ -158,7 +160,7 @@ def _in_a_process(folder: Path, seed: int, only: str, keep: Path) -> dict[str, l
 
 
 def _kept(path: Path) -> list[dict[str, Any]]:
-    """What was found before, by this code and in a world of this size.
+    """What was found before, by this code, of faults as they are, in a world of this size.
 
     Raises:
         SystemExit: the file is another's.
@@ -172,6 +174,7 @@ def _kept(path: Path) -> list[dict[str, Any]]:
     for line in lines:
         with suppress(ValueError):  # the last one may have been cut off
             found.append(json.loads(line))
+    found = [each for each in found if each["case"] == _case(each["name"])]
     # Nothing is written after half a line.
     path.write_text("\n".join([head, *map(json.dumps, found)]) + "\n")
     return found
@@ -182,9 +185,15 @@ def _made_by() -> dict[str, Any]:
     for folder in ("plugins", "dbt_project", "expectations", "sources", "benchmarks"):
         for path in sorted((PROJECT / folder).rglob("*")):
             is_code = path.suffix in (".py", ".sql", ".yml", ".csv") and "target" not in path.parts
-            if is_code and (folder != "benchmarks" or path.stem.startswith("faults")):
+            if is_code and (folder != "benchmarks" or path.stem == "faults"):
                 digest.update(path.read_bytes())
     return {"actors": ACTORS, "code": digest.hexdigest()[:16]}
+
+
+def _case(name: str) -> str:
+    """The digest of the fault of that name; a changed one is looked for again."""
+    found = [repr(fault) for fault in FAULTS if fault.name == name]
+    return hashlib.sha256(found[0].encode()).hexdigest()[:16] if found else ""
 
 
 def _number(found: Mapping[str, Any]) -> int:
@@ -342,6 +351,7 @@ class House:
             _words(causes[0]) if causes else "",
             seconds,
             _wrongly(self.settings, {*report.held}) if detect else None,
+            _case(name),
         )
 
 

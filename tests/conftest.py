@@ -20,6 +20,11 @@ PROJECT = Path(__file__).resolve().parents[1]
 _Server = TypeVar("_Server", PostgresServer, S3Server)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: a file's tests run one after another, in one of the processes."""
+    items.sort(key=lambda item: "tests/spark/test_parity" not in item.nodeid)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A home of its own, embedded: SQLite catalog and store."""

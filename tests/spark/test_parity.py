@@ -93,12 +93,10 @@ def test_a_build_that_is_killed_before_its_end_changes_nothing_that_is_read(
 
 
 def test_increments_after_it_are_equal(both: Both) -> None:
-    both.through()
-    # A correction of a version that is there, and one more.
+    # A correction of a version that Spark has written, and one more.
     both.restate_actors("another", 60)
     both.restate_actors("third", 120)
-    for settings in (both.duckdb, both.spark):
-        assert both.check(settings).ok
+    both.through()
     compared = compare_tables(both.duckdb, both.spark)
     assert _unequal(compared) == []
     with open_certified(both.spark) as connection:
