@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from gatehouse.detection.inputs import Window
 
 TOLERANCE = 1e-9
-# Of a run, and of when a row came: two homes ingest at two times.
+# Of a run, and of when a row came: two homes ingest at two times. Nor does Iceberg tell which days
+# of a table changed: a run may look at more of them again.
 _OF_THE_RUN = frozenset(
-    {"ingested_at", "found_at", "detection_run_id", "certificate_ids", "snapshot_ids"}
+    {
+        *("ingested_at", "found_at", "detection_run_id", "certificate_ids", "snapshot_ids"),
+        *("window_start_at", "window_end_at"),
+    }
 )
 
 

@@ -25,7 +25,7 @@ from gatehouse.simulate.run import run_simulation
 from gatehouse.spark.session import stop_session
 from tests.conftest import PROJECT
 
-ACTORS, DAYS = 250, 6
+ACTORS, DAYS = 250, 5
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Both:
 
 @pytest.fixture(scope="session")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    """The world on its last day but one, through both engines."""
+    """The world before its last day, through both engines."""
     folder = tmp_path_factory.mktemp("both")
     with ExitStack() as stack:
         try:
@@ -90,6 +90,6 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         both = Both(one, other, folder / "arriving", folder / "cluster")
         run_simulation(one, actors=ACTORS, days=DAYS, seed=5, folder=both.source)
         both.arriving = sorted({path.parent.name for path in both.source.glob("*/dt=*/*")})
-        both.deliver(DAYS - 2)
+        both.deliver(DAYS - 1)
         both.through()
         yield both
