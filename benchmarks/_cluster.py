@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from _servers import NotHereError, free_ports, wait_for
+from gatehouse.environment import environment_variables
 
 _SCALA = "2.12"
 _START_SECONDS = 90
@@ -69,15 +70,8 @@ def spark_cluster(folder: Path, *, workers: int = 2, memory: str = "1g") -> Iter
                 wait_for(processes[0], (port,), folder / "0.log")
         _wait_for_workers(folder / "0.log", workers)
         # For drivers, in this process and those it starts: they are found on loopback, too.
-        before = os.environ.get("SPARK_LOCAL_IP")
-        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-        try:
+        with environment_variables({"SPARK_LOCAL_IP": "127.0.0.1"}):
             yield address
-        finally:
-            if before is None:
-                del os.environ["SPARK_LOCAL_IP"]
-            else:
-                os.environ["SPARK_LOCAL_IP"] = before
     finally:
         for process in reversed(processes):
             process.terminate()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from _harness import run_stage
+from gatehouse.environment import environment_variables
 from gatehouse.lake import Lake
 from gatehouse.lake.sql import identifier
 from gatehouse.settings import Settings
@@ -53,7 +52,10 @@ class Compared:
 def run_on(settings: Settings, *stages: str) -> dict[str, Any]:
     """Run stages in a home, each in a process of its own; what the last one reported."""
     report: dict[str, Any] = {}
-    with _environment(settings):
+    names = ("engine", "spark_master", "landing", "memory_limit")
+    with environment_variables(
+        {f"GATEHOUSE_{name.upper()}": str(getattr(settings, name)) for name in names}
+    ):
         for stage in stages:
             report = run_stage(stage, settings.home).report
     return report
@@ -122,24 +124,9 @@ def findings_on_spark(settings: Settings, detection: Detection, window: Window) 
     sql = detection.sql
     for mark, moment in ((WINDOW_START, window[0]), (WINDOW_END, window[1])):
         sql = sql.replace(mark, f"{moment:%Y-%m-%d %H:%M:%S}")
-    return spark_session(settings).sql(sql).toArrow()
-
-
-@contextmanager
-def _environment(settings: Settings) -> Iterator[None]:
-    """What a stage's process needs to find the same settings."""
-    names = ("engine", "spark_master", "landing", "memory_limit")
-    values = {f"GATEHOUSE_{name.upper()}": str(getattr(settings, name)) for name in names}
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    written = settings.home / "spill" / "findings"
+    spark_session(settings).sql(sql).write.mode("overwrite").parquet(str(written))
+    return pq.read_table(written)
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> list[str]:

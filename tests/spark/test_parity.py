@@ -9,6 +9,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from jinja2 import Environment
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
@@ -50,6 +51,12 @@ def test_what_may_not_be_null_fails_the_build(both: Both) -> None:
             "select coalesce(nullif(event_key, event_key), raise_error('event_key is null')) "
             "from core.fct_events"
         ).collect()
+
+
+def test_a_build_leaves_casts_failing(both: Both) -> None:
+    # dbt-spark turns ANSI mode off before each statement.
+    session = spark_session(both.spark)
+    assert session.conf.get("spark.sql.ansi.enabled") == "true"
 
 
 def test_certified_reads_give_the_certified_iceberg_snapshot(both: Both) -> None:
@@ -170,32 +177,20 @@ def test_workers_keep_no_rows_in_their_logs(both: Both) -> None:
 
 def test_components_of_a_long_path_need_few_rounds(both: Both) -> None:
     session = spark_session(both.spark)
-    macro = (PROJECT / "dbt_project" / "macros" / "engine" / "components.sql").read_text("utf-8")
-    found = re.search(r"macro spark_components_round\(.*?-%\}(.*?)\{%- endmacro", macro, re.DOTALL)
-    assert found is not None
-    statement = found[1]
-    for name, value in (
-        ("rounds", "intermediate.rounds"),
-        ("links", "intermediate.links"),
-        ("one", "one"),
-        ("other", "other"),
-    ):
-        statement = statement.replace(f"{{{{ {name} }}}}", value)
+    path = PROJECT / "dbt_project" / "macros" / "engine" / "components.sql"
+    extensions = ["jinja2.ext.do", "jinja2.ext.loopcontrols"]
+    macros = Environment(extensions=extensions).from_string(path.read_text("utf-8")).module  # noqa: S701
+    where = ("intermediate.rounds", "intermediate.links", "one", "other")
     nodes = random.Random(3).sample(range(1000), 150)  # noqa: S311
     edges = ", ".join(f"('{a:04}', '{b:04}')" for a, b in pairwise(nodes))
     session.sql(
         "create or replace table intermediate.links using iceberg as "
         f"select * from values {edges} as links (one, other)"
     )
-    session.sql(
-        "create or replace table intermediate.rounds using iceberg as select node, "
-        "min(component) as component, true as is_new from (select one as node, "
-        "least(one, other) as component from intermediate.links union all select other, "
-        "least(one, other) from intermediate.links) group by node"
-    )
+    session.sql(macros.spark_components_begun(*where))
     rounds = 0
     while not session.sql("select 1 from intermediate.rounds where is_new limit 1").isEmpty():
-        session.sql(statement)
+        session.sql(macros.spark_components_round(*where))
         rounds += 1
         assert rounds < 12
     components = session.sql("select distinct component from intermediate.rounds").collect()

@@ -10,11 +10,7 @@
                 {{ address }},
                 '((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)'
             )
-            then
-                cast(split_part({{ address }}, '.', 1) as bigint) * 16777216
-                + cast(split_part({{ address }}, '.', 2) as bigint) * 65536
-                + cast(split_part({{ address }}, '.', 3) as bigint) * 256
-                + cast(split_part({{ address }}, '.', 4) as bigint)
+            then {{ sum_of_octets(address) }}
     end
 {%- endmacro %}
 
@@ -32,14 +28,17 @@
         when
             {{ address }}
             rlike r'^((25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(25[0-5]|2[0-4]\d|1?\d?\d)\z'
-            then
-                cast(split_part({{ address }}, '.', 1) as bigint) * 16777216
-                + cast(split_part({{ address }}, '.', 2) as bigint) * 65536
-                + cast(split_part({{ address }}, '.', 3) as bigint) * 256
-                + cast(split_part({{ address }}, '.', 4) as bigint)
+            then {{ sum_of_octets(address) }}
     end
 {%- endmacro %}
 
 {% macro spark__ipv4_block_size(prefix_length) -%}
     shiftleft(cast(1 as bigint), 32 - {{ prefix_length }})
+{%- endmacro %}
+
+{% macro sum_of_octets(address) -%}
+    cast(split_part({{ address }}, '.', 1) as bigint) * 16777216
+    + cast(split_part({{ address }}, '.', 2) as bigint) * 65536
+    + cast(split_part({{ address }}, '.', 3) as bigint) * 256
+    + cast(split_part({{ address }}, '.', 4) as bigint)
 {%- endmacro %}

@@ -19,23 +19,7 @@
 {%- endmacro %}
 
 {% macro default__connected_components(links, one, other) -%}
-    edges as (
-
-        select
-            {{ one }} as node,
-            {{ other }} as neighbour
-
-        from {{ links }}
-
-        union all
-
-        select
-            {{ other }} as node,
-            {{ one }} as neighbour
-
-        from {{ links }}
-
-    ),
+    {{ edges_both_ways(links, one, other) }},
 
     components (node, component) using key (node) as (
 
@@ -73,13 +57,7 @@
 {% macro spark__connected_components(links, one, other) -%}
     {%- set rounds = this.incorporate(path={"identifier": this.identifier ~ "__rounds"}) -%}
     {%- if execute and flags.WHICH in ("build", "run") -%}
-        {%- do run_query(
-            "create or replace table " ~ rounds ~ " using iceberg as select node, min(component) "
-            "as component, true as is_new from (select " ~ one ~ " as node, least(" ~ one ~ ", "
-            ~ other ~ ") as component from " ~ links ~ " union all select " ~ other
-            ~ " as node, least(" ~ one ~ ", " ~ other ~ ") as component from " ~ links
-            ~ ") group by node"
-        ) -%}
+        {%- do run_query(spark_components_begun(rounds, links, one, other)) -%}
         {#- Enough for paths of any length that fits a lake. -#}
         {%- for _round in range(64) -%}
             {%- if not has_rows("select 1 from " ~ rounds ~ " where is_new") -%}{%- break -%}{%- endif -%}
@@ -100,27 +78,27 @@
     )
 {%- endmacro %}
 
+{% macro spark_components_begun(rounds, links, one, other) -%}
+    create or replace table {{ rounds }} using iceberg as
+    with
+
+    {{ edges_both_ways(links, one, other) }}
+
+    select
+        node,
+        least(node, min(neighbour)) as component,
+        true as is_new
+
+    from edges
+
+    group by node
+{%- endmacro %}
+
 {% macro spark_components_round(rounds, links, one, other) -%}
     create or replace table {{ rounds }} using iceberg as
     with
 
-    edges as (
-
-        select
-            {{ one }} as node,
-            {{ other }} as neighbour
-
-        from {{ links }}
-
-        union all
-
-        select
-            {{ other }} as node,
-            {{ one }} as neighbour
-
-        from {{ links }}
-
-    ),
+    {{ edges_both_ways(links, one, other) }},
 
     offers as (
 
@@ -176,4 +154,25 @@
     from {{ rounds }} as known
 
     inner join least_offers on known.node = least_offers.node
+{%- endmacro %}
+
+{# A CTE `edges`: each link as `node` and `neighbour`, in both directions. #}
+{% macro edges_both_ways(links, one, other) -%}
+    edges as (
+
+        select
+            {{ one }} as node,
+            {{ other }} as neighbour
+
+        from {{ links }}
+
+        union all
+
+        select
+            {{ other }} as node,
+            {{ one }} as neighbour
+
+        from {{ links }}
+
+    )
 {%- endmacro %}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from gatehouse.build.report import NodeResult
+from gatehouse.environment import environment_variables
 from gatehouse.errors import GatehouseError, telling
 from gatehouse.files import write_whole
 from gatehouse.lake import Lake
@@ -201,16 +201,8 @@ def environment(settings: Settings, snapshot_id: int | None = None) -> Iterator[
         # The password of a PostgreSQL catalog; the address above holds none.
         **lake.environment,
     }
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
+    with environment_variables(values):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _close_connections() -> None:

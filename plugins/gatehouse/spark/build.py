@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from gatehouse.build.dbt import DbtEvent, DbtResult, invoke_dbt
 from gatehouse.lake import Lake
@@ -41,7 +42,8 @@ def build_on_spark(
     with telling_errors("The build on Spark"):
         rows = sum(hand_over(settings, session).values())
     tell(f"Spark: {rows} new raw rows handed over")
-    result = invoke_dbt(settings, args, target="spark", variables=variables, on_event=on_event)
+    with _casts_that_fail():
+        result = invoke_dbt(settings, args, target="spark", variables=variables, on_event=on_event)
     lake = Lake(settings)
     with telling_errors("The build on Spark"), lake.writer("versions of a build") as connection:
         ids = newest_versions(session)
@@ -54,3 +56,25 @@ def build_on_spark(
 
 def _is_known(known: Mapping[str, Version], table: str, snapshot: int) -> bool:
     return table in known and known[table].snapshot_id == snapshot
+
+
+@contextmanager
+def _casts_that_fail() -> Iterator[None]:
+    """Keep dbt-spark from turning ANSI mode off before each statement, whatever a profile says.
+
+    Without it a cast that fails gives null and a sum that is too large wraps around: rows that
+    DuckDB refuses would be built.
+    """
+    from dbt.adapters.spark.connections import SparkCredentials
+
+    original = SparkCredentials.__post_init__
+
+    def keeping_ansi(self: SparkCredentials) -> None:
+        original(self)
+        self.server_side_parameters["spark.sql.ansi.enabled"] = "true"
+
+    SparkCredentials.__post_init__ = keeping_ansi
+    try:
+        yield
+    finally:
+        SparkCredentials.__post_init__ = original
