@@ -215,3 +215,15 @@ def test_a_name_is_quoted_for_the_shell(
     (body,) = sink.bodies()
     command = body["commands"]["Let it pass"]
     assert shlex.split(command)[2:4] == ["fct_a", "x; rm -rf '$HOME' `id`"]
+
+
+def test_one_command_lets_all_failed_checks_pass(
+    desk: Desk, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, host=sink.url)
+    desk.route(routes("out"))
+    desk.gated(1, "fct_a", "failed", failing("rows of a day"), failing("hours"))
+    desk.cycle()
+    (body,) = sink.bodies()
+    command = shlex.split(body["commands"]["Let it pass"])
+    assert command[1:5] == ["waive", "fct_a", "rows of a day", "hours"]

@@ -85,6 +85,24 @@ class Project:
             )
         }
 
+    def unsorted(self, table: str, columns: str) -> tuple[int, int]:
+        """How many files a core table has, and rows in them before which a greater one lies."""
+        files = [
+            str(path)
+            for (path,) in self.rows(
+                f"select data_file from ducklake_list_files('lake', '{table}', schema => 'core')"
+            )
+        ]
+        if not files:
+            return 0, 0
+        place = "(partition by filename order by file_row_number)"
+        (found,) = self.rows(
+            f"select count(*) from (select row({columns}) as here, lag(here) over {place} "
+            f"as before from read_parquet({files}, filename = true, file_row_number = true)) "
+            "where here < before"
+        )
+        return len(files), int(str(found[0]))
+
     def rows(self, query: str) -> list[tuple[object, ...]]:
         """Rows of a query on the current lake."""
         connection = Lake(self.settings).current()

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import duckdb
 import pytest
 from tests.gate.conftest import House
 from tests.store.factories import NOW, build_run, certificate
@@ -13,8 +15,9 @@ from typer.testing import CliRunner
 from gatehouse.cli.app import app
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import run_gate
-from gatehouse.gate.actor import read_actor
+from gatehouse.gate.actor import PARTS, _events, read_actor
 from gatehouse.gate.publish import publish
+from gatehouse.gate.query import certified_session
 from gatehouse.gate.results import GateReport, TableResult
 from gatehouse.gate.status import read_status
 from gatehouse.gate.subject import Subject
@@ -104,12 +107,15 @@ def test_an_expired_version_is_shown_as_such(settings: Settings) -> None:
     assert found["t"]["state"] == "expired"
 
 
-def test_an_actor_is_put_together_from_what_is_certified(settings: Settings) -> None:
+def _certify_risk(settings: Settings, *actors: str) -> None:
     lake = Lake(settings)
+    rows = ", ".join(f"('{actor}')" for actor in actors)
     with lake.writer("test") as connection:
         connection.execute(
-            "create table lake.core.user_risk as select 'a1' as actor_id, 0.9 as "
-            """risk_probability, 'high' as tier_code, '["many"]' as top_reasons"""
+            "create table lake.core.user_risk as select actor_id, 0.9 as risk_probability, "
+            "'high' as tier_code, '[\"many\"]' as top_reasons, timestamp '2026-03-01' as "
+            "as_of_at, 1 as signal_count, 1 as evidence_days, 0.5 as risk_confidence, "
+            f"1 as model_version from (values {rows}) as actors (actor_id)"
         )
         connection.execute("create table lake.core.fct_findings as select 'a1' as actor_id")
     snapshot = lake.current_snapshot()
@@ -124,13 +130,61 @@ def test_an_actor_is_put_together_from_what_is_certified(settings: Settings) -> 
                 table_name="user_risk", certificate_id="c", snapshot_id=snapshot, published_at=NOW
             )
         )
-    found = read_actor(settings, "a1")
-    assert found["risk"][0]["top_reasons"] == ["many"]
-    # Not certified is not the same as nothing found.
-    assert found["findings"] is None
-    assert "fct_findings" in found["not_certified"]
-    with pytest.raises(GatehouseError, match="not looked at"):
-        read_actor(settings, "a2' or true --")
+
+
+def test_an_actor_is_put_together_from_what_is_certified(settings: Settings) -> None:
+    _certify_risk(settings, "a1")
+    with certified_session(settings) as connection:
+        found = read_actor(connection, "a1")
+        assert found["risk"][0]["top_reasons"] == ["many"]
+        # Not certified is not the same as nothing found.
+        assert found["findings"] is None
+        assert "fct_findings" in found["not_certified"]
+        with pytest.raises(GatehouseError, match="not looked at"):
+            read_actor(connection, "a2' or true --")
+
+
+def test_several_actors_are_looked_up_at_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _certify_risk(settings, "a1", "a2")
+    monkeypatch.setenv("GATEHOUSE_HOME", str(settings.home))
+    monkeypatch.setenv("GATEHOUSE_PROJECT", str(settings.project))
+    done = CliRunner().invoke(app, ["actor", "a2", "nobody", "a1", "--json"])
+    assert done.exit_code == 1
+    assert re.findall(r'"actor_id": "(a.)",\n  "versions"', done.stdout) == ["a2", "a1"]
+    assert "Actor nobody: No certified table knows this actor" in done.stderr
+    again = CliRunner().invoke(app, ["actor", "-"], input="a1\na2\n")
+    assert again.exit_code == 0
+    assert re.findall("^Actor (.*)$", again.stdout, re.MULTILINE) == ["a1", "a2"]
+
+
+def test_the_newest_events_of_an_actor_are_read_whichever_day_its_activity_is_known_to() -> None:
+    with duckdb.connect() as connection:
+        for table, _ in PARTS.values():
+            if table not in ("fct_events", "fct_actor_daily"):
+                connection.execute(f"create table {table} as select 'x' as actor_id limit 0")
+        connection.execute(
+            "create table fct_events as select 'a' as actor_id, 'p' as product_code, "
+            "'request' as event_type, 'ok' as outcome_code, 'DE' as country_code, "
+            "i::varchar as event_id, d::date as occurred_date, d + to_minutes(i) as occurred_at "
+            "from range(15) as numbers (i), (select unnest([timestamp '2026-03-01', "
+            "timestamp '2026-03-02'])) as days (d)"
+        )
+
+        def events(day: str, counted: int) -> list[Any]:
+            activity = [{"activity_date": date.fromisoformat(day), "event_count": counted}]
+            sql = PARTS["events"][1]
+            return [row["occurred_at"] for row in _events(connection, sql, "a", activity)]
+
+        newest = connection.execute(
+            "select occurred_at from fct_events order by occurred_at desc limit 20"
+        ).fetchall()
+        expected = [at for (at,) in newest]
+        assert events("2026-03-01", 30) == expected
+        # Activity of a later build: those days have no events here yet.
+        assert events("2026-03-03", 30) == expected
+        assert events("2026-03-02", 15) == expected
 
 
 def _report(snapshot: int, result: str = "passed") -> GateReport:

@@ -93,7 +93,7 @@ def test_a_waiver_is_told(house: House) -> None:
     snapshot = house.sql("update lake.core.fct_a set score = 1.5 where key = 'k1'")
     house.built(snapshot)
     run_gate(house.settings)
-    found = waive(house.settings, "fct_a", "between", reason="one score is off", days=1)
+    (found,) = waive(house.settings, "fct_a", "between", reason="one score is off", days=1)
     run_gate(house.settings)
     text = _text(_page(house, "fct_a"))
     assert "Status: Succeeded" in text

@@ -36,7 +36,7 @@ def _gated(house: House, snapshot_id: int) -> dict[str, TableResult]:
 # One day is the default: its certificate is about to expire from the start.
 @pytest.mark.parametrize("days", [1, 2])
 def test_a_waived_check_fails_and_does_not_decide(house: House, failed: int, days: int) -> None:
-    made = waive(house.settings, "fct_a", RANGE, reason=REASON, days=days)
+    (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=days)
     gated = _gated(house, failed)
     assert (gated["fct_a"].result, gated["fct_b"].result) == ("passed", "passed")
     assert certified_versions(house.settings)["fct_a"].snapshot_id == failed
@@ -67,7 +67,7 @@ def test_a_waiver_lets_nothing_else_fail(house: House, failed: int) -> None:
 
 @pytest.mark.parametrize("how", ["expired", "ended"])
 def test_a_waiver_that_is_over_lets_nothing_fail(house: House, failed: int, how: str) -> None:
-    made = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
     if how == "ended":
         end_waiver(house.settings, made["waiver_id"])
     else:
@@ -82,7 +82,7 @@ def test_a_waiver_that_is_over_lets_nothing_fail(house: House, failed: int, how:
 
 
 def test_a_certificate_lives_no_longer_than_its_waiver(house: House, failed: int) -> None:
-    made = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
     _gated(house, failed)
     shown = certified_versions(house.settings)
     assert shown["fct_a"].expires_at == made["expires_at"]
@@ -94,11 +94,26 @@ def test_a_certificate_lives_no_longer_than_its_waiver(house: House, failed: int
 
 
 def test_a_check_is_waived_once(house: House, failed: int) -> None:
-    made = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
     with pytest.raises(GatehouseError, match="waived by"):
         waive(house.settings, "fct_a", RANGE, reason="again", days=3)
     end_waiver(house.settings, made["waiver_id"])
     waive(house.settings, "fct_a", RANGE, reason="again", days=3)
+
+
+def test_several_checks_are_waived_at_once_or_none(house: House, failed: int) -> None:
+    twice = house.sql("insert into lake.core.fct_a select * from lake.core.fct_a limit 1")
+    assert _gated(house, twice)["fct_a"].result == "failed"
+    checks = read_certificate(house.settings, "fct_a")["checks"]
+    names = [each["check"] for each in checks if each["result"] == "failed"]
+    assert len(names) == 2
+    with pytest.raises(GatehouseError, match="0 failed checks"):
+        waive(house.settings, "fct_a", *names, "no such check", reason=REASON, days=1)
+    assert list_waivers(house.settings) == []
+    # Named twice, by a part and by its name: once.
+    made = waive(house.settings, "fct_a", *names, names[0], reason=REASON, days=1)
+    assert [each["check_name"] for each in made] == names
+    assert _gated(house, twice)["fct_a"].result == "passed"
 
 
 def test_who_waives_a_table_that_is_held_is_sent_to_the_cause(house: House, failed: int) -> None:

@@ -161,7 +161,7 @@ def test_a_waived_check_has_failed_and_does_not_decide(house: House) -> None:
     house.fill()
     bad = house.sql("update lake.core.fct_a set score = 1.5 where key = 'k1'")
     run_gate(house.settings, snapshot_id=bad)
-    made = waive(house.settings, "fct_a", RANGE, reason="WHY Jane", days=2)
+    (made,) = waive(house.settings, "fct_a", RANGE, reason="WHY Jane", days=2)
     event = _gated(house, bad)
     told = assertions(inputs(event)["core.fct_a"])
     assert told["certified"].success

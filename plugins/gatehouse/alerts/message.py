@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,14 +171,15 @@ def _commands(incident: Incident) -> list[tuple[str, str]]:
         look = incident.details.get("look", "gatehouse status")
         return [("Look closer", look), acknowledge]
     checks = incident.details.get("checks", [])
-    check = next((each["check"] for each in checks if each.get("check")), "CHECK")
+    names = [each["check"] for each in checks if each.get("check")]
+    check = next(iter(names), "CHECK")
     if incident.details.get("feed"):
         return [*_of_feed(incident.details, check), acknowledge]
     return [
         ("Look closer", f"gatehouse certificate {subject}"),
         ("See rows", f"gatehouse certificate {subject} {_quoted(check)} --rows"),
         *(
-            [("Let it pass", f"gatehouse waive {subject} {_quoted(check)} --days 1 --reason WHY")]
+            [("Let it pass", _waive(incident.subject_name, names or [check]))]
             if incident.severity == "critical"
             else []
         ),
@@ -196,12 +197,17 @@ def _of_feed(details: Mapping[str, Any], check: str) -> Iterator[tuple[str, str]
     roots = details.get("roots", [])
     for table in roots[:_MOST_COMMANDS]:
         if table in details.get("by_this_alone", []):
-            passing = f"gatehouse waive {_quoted(table)} {_quoted(check)} --days 1 --reason WHY"
-            yield f"Let it pass in {table}", passing
+            yield f"Let it pass in {table}", _waive(table, [check])
         else:
             yield f"What else holds {table}", f"gatehouse certificate {_quoted(table)}"
     if len(roots) > _MOST_COMMANDS:
         yield f"The other {len(roots) - _MOST_COMMANDS} tables", "gatehouse status"
+
+
+def _waive(table: str, checks: Iterable[str]) -> str:
+    """The command that lets all pass: a table is held until the last one does."""
+    names = " ".join(map(_quoted, dict.fromkeys(checks)))
+    return f"gatehouse waive {_quoted(table)} {names} --days 1 --reason WHY"
 
 
 def _quoted(text: str) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import duckdb
 
 from gatehouse.errors import GatehouseError
-from gatehouse.gate.query import certified_session
-from gatehouse.settings import Settings
 
 _NEWEST = 20
 # Per part: the table it needs, and the query, newest first. `$1` is the actor.
-_PARTS = {
+PARTS = {
     "versions": (
         "dim_actors",
         "select * exclude (actor_version_key) from dim_actors where actor_id = $1 "
@@ -58,39 +57,46 @@ _PARTS = {
         "bridge_operation_actors",
         "select operation_id from bridge_operation_actors where actor_id = $1",
     ),
+    # After `activity`, which tells from which day on. Few of an actor's many events.
+    "events": (
+        "fct_events",
+        "select occurred_at, product_code, event_type, outcome_code, country_code, event_id "
+        "from fct_events where actor_id = $1 and occurred_date >= $2 "
+        f"order by occurred_at desc limit {_NEWEST}",
+    ),
 }
+_EARLIEST = date(1, 1, 1)
 _JSON_COLUMNS = ("top_reasons", "policy_scores", "evidence")
 
 
-def read_actor(
-    settings: Settings, actor_id: str, *, newest: int = _NEWEST, allow_expired: bool = False
-) -> dict[str, Any]:
+def read_actor(connection: duckdb.DuckDBPyConnection, actor_id: str) -> dict[str, Any]:
     """What the certified tables say of one actor.
 
     Args:
-        settings: which home.
+        connection: of `gatehouse.gate.query.certified_session`; opening one takes most of the
+            time, so one serves many look-ups, which then are of the same versions.
         actor_id: as in the tables.
-        newest: rows of each part at most, newest first.
-        allow_expired: also read tables whose certificate has expired.
 
     Returns:
-        One list of rows by part; None for a part whose table is not certified, which is not
-        the same as an empty list. ``not_certified`` names those tables.
+        One list of rows by part, the newest 20 first; None for a part whose table is not
+        certified, which is not the same as an empty list. ``not_certified`` names those tables.
 
     Raises:
         GatehouseError: no certified table knows the actor.
     """
     parts: dict[str, Any] = {"actor_id": actor_id}
     missing = []
-    with certified_session(settings, allow_expired=allow_expired) as connection:
-        for part, (table, sql) in _PARTS.items():
-            try:
-                parts[part] = _rows(connection, f"{sql} limit {int(newest)}", actor_id)
-            except duckdb.CatalogException:
-                parts[part] = None
-                missing.append(table)
+    for part, (table, sql) in PARTS.items():
+        try:
+            if part == "events":
+                parts[part] = _events(connection, sql, actor_id, parts["activity"])
+            else:
+                parts[part] = _rows(connection, sql, [actor_id])
+        except duckdb.CatalogException:
+            parts[part] = None
+            missing.append(table)
     parts["not_certified"] = missing
-    if not any(parts[part] for part in _PARTS):
+    if not any(parts[part] for part in PARTS):
         but = f" (not certified, so not looked at: {', '.join(missing)})" if missing else ""
         raise GatehouseError(
             f"No certified table knows this actor{but}.",
@@ -99,10 +105,32 @@ def read_actor(
     return parts
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str, actor_id: str) -> list[dict[str, Any]]:
-    cursor = connection.execute(sql, [actor_id])
+def _events(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    actor_id: str,
+    activity: list[dict[str, Any]] | None,
+) -> list[dict[str, Any]]:
+    """The newest events, read from the last active days alone where those have enough."""
+    since, counted = _EARLIEST, 0
+    for day in activity or []:
+        since, counted = day["activity_date"], counted + day["event_count"]
+        if counted >= _NEWEST:
+            break
+    rows = _rows(connection, sql, [actor_id, since])
+    if len(rows) < _NEWEST and since > _EARLIEST:
+        # The two tables may be certified at different builds.
+        rows = _rows(connection, sql, [actor_id, _EARLIEST])
+    return rows
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: list[Any]
+) -> list[dict[str, Any]]:
+    # Not cut in SQL: for so few rows DuckDB would look each of them up once more.
+    cursor = connection.execute(sql, values)
     names = [column[0] for column in cursor.description or []]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchmany(_NEWEST)]
     for row in rows:
         for name in _JSON_COLUMNS:
             if isinstance(row.get(name), str):

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from gatehouse.cli.output import JsonOption, print_json, print_rows
+from gatehouse.cli.output import JsonOption, print_json, print_rows, printable
+from gatehouse.errors import GatehouseError
 from gatehouse.settings import Settings
 
 AllowExpired = Annotated[
@@ -222,35 +223,41 @@ def certificate(
 
 def waive(
     table: Annotated[str, typer.Argument(help="A core table that failed.")] = "",
-    check: Annotated[str, typer.Argument(help="The failed check, or a part of its name.")] = "",
+    checks: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CHECK...", help="The failed checks, or a part of each one's name."),
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why it may be read nevertheless.")] = "",
     days: Annotated[int, typer.Option(help="How long, at most 90.")] = 1,
     end: Annotated[str, typer.Option(help="Id of a waiver that ends now.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Let one failed check of a table not decide, for a while, in your name.
+    """Let failed checks of a table not decide, for a while, in your name.
 
-    The check goes on being made and shown as failed; the waiver is told wherever it acts. What
-    could not be checked cannot be waived. Then check the table again: gatehouse gate --table.
+    They go on being made and shown as failed; each waiver is told wherever it acts. What could
+    not be checked cannot be waived. Then check the table again: gatehouse gate --table.
     """
     from gatehouse.gate.waivers import end_waiver
     from gatehouse.gate.waivers import waive as make
 
     settings = Settings()
     found = (
-        end_waiver(settings, end) if end else make(settings, table, check, reason=reason, days=days)
+        [end_waiver(settings, end)]
+        if end
+        else make(settings, table, *(checks or []), reason=reason, days=days)
     )
     if as_json:
         print_json(found)
         return
-    what = f"{found['check_name']} of {found['table_name']}"
-    until = f"{found['expires_at']:%Y-%m-%d %H:%M} UTC"
-    typer.echo(
-        f"{what}: the waiver has ended, and so have the certificates that rested on it"
-        if end
-        else f"{what}: waived by {found['person_name']} until {until} ({found['waiver_id']})"
-    )
-    typer.echo(f"Next: gatehouse gate --table {found['table_name']}")
+    for each in found:
+        what = f"{each['check_name']} of {each['table_name']}"
+        until = f"{each['expires_at']:%Y-%m-%d %H:%M} UTC"
+        typer.echo(
+            f"{what}: the waiver has ended, and so have the certificates that rested on it"
+            if end
+            else f"{what}: waived by {each['person_name']} until {until} ({each['waiver_id']})"
+        )
+    typer.echo(f"Next: gatehouse gate --table {found[0]['table_name']}")
 
 
 def waivers(
@@ -328,16 +335,38 @@ def sql(
 
 
 def actor(
-    actor_id: Annotated[str, typer.Argument(help="Id of the actor.")],
+    actor_ids: Annotated[
+        list[str], typer.Argument(metavar="ACTOR_ID...", help="Ids; - reads one a line of stdin.")
+    ],
     allow_expired: AllowExpired = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is known about one actor."""
+    """Show what is known about actors: all of them as of the same certified versions.
+
+    With --json one object an actor, in the order asked for.
+    """
     from gatehouse.gate.actor import read_actor
+    from gatehouse.gate.query import certified_session
     from gatehouse.gate.show import show_actor
 
-    found = read_actor(Settings(), actor_id, allow_expired=allow_expired)
-    if as_json:
-        print_json(found)
-    else:
-        show_actor(found)
+    ids = sys.stdin.read().split() if actor_ids == ["-"] else actor_ids
+    unknown = []
+    with certified_session(Settings(), allow_expired=allow_expired) as connection:
+        for each in ids:
+            try:
+                found = read_actor(connection, each)
+            except GatehouseError as error:
+                if len(ids) == 1:
+                    raise
+                unknown.append(each)
+                typer.echo(f"Actor {printable(each)}: {error.message}", err=True)
+                continue
+            if as_json:
+                print_json(found)
+            else:
+                show_actor(found)
+    if unknown:
+        raise GatehouseError(
+            f"{len(unknown)} of {len(ids)} actors are in no certified table.",
+            next_step="check their ids; gatehouse status shows what the tables cover.",
+        )

@@ -24,20 +24,22 @@ MOST_DAYS = 90
 _Key = tuple[str, str, str | None]
 
 
-def waive(settings: Settings, table: str, check: str, *, reason: str, days: int) -> dict[str, Any]:
-    """Let a check fail that has failed, until it expires.
+def waive(
+    settings: Settings, table: str, *checks: str, reason: str, days: int
+) -> list[dict[str, Any]]:
+    """Let checks fail that have failed, until it expires: all of them, or none.
 
     What could not be checked is not waived: nothing is known of it.
 
     Args:
         settings: which home.
         table: core table.
-        check: name of a failed check of its newest certificate, or a part that only one has.
+        checks: names of failed checks of its newest certificate, or parts that only one has.
         reason: why this may be read nevertheless.
         days: how long.
 
     Returns:
-        The waiver.
+        A waiver for each check.
 
     Raises:
         GatehouseError: there is no reason, or no such failed check.
@@ -60,6 +62,32 @@ def waive(settings: Settings, table: str, check: str, *, reason: str, days: int)
             f"{table} is held because of {root}: none of its own checks failed.",
             next_step=f"gatehouse certificate {root}; a waiver is for a check of {root}.",
         )
+    named = [_failed_check(settings, table, failed, check) for check in checks or ("",)]
+    now = datetime.now(UTC)
+    # Once, also where two parts of a name mean it.
+    made = {
+        each["check"]: Waiver(
+            waiver_id=str(uuid.uuid4()),
+            table_name=table,
+            check_name=each["check"],
+            column_name=each["column"],
+            person_name=person(),
+            reason=reason.strip(),
+            created_at=now,
+            expires_at=now + timedelta(days=days),
+        )
+        for each in named
+    }
+    found = [_as_dict(each) for each in made.values()]
+    with open_store(settings).begin() as session:
+        session.add_all(made.values())
+    return found
+
+
+def _failed_check(
+    settings: Settings, table: str, failed: list[dict[str, Any]], check: str
+) -> dict[str, Any]:
+    """The failed check that is meant, which no waiver lets pass yet."""
     named = [each for each in failed if each["check"] == check]
     named = named or [each for each in failed if check and check in each["check"]]
     if len(named) != 1:
@@ -68,27 +96,13 @@ def waive(settings: Settings, table: str, check: str, *, reason: str, days: int)
             f"{len(named)} failed checks of {table} are called {check!r}. Failed: {names}.",
             next_step="name one of them; gatehouse certificate " + table,
         )
-    now = datetime.now(UTC)
     there = in_force(settings).get((table, named[0]["check"], named[0]["column"]))
     if there is not None:
         raise GatehouseError(
             f"{named[0]['check']} of {table} is {_words(there)}.",
             next_step=f"gatehouse waive --end {there['waiver_id']}, then waive it anew.",
         )
-    made = Waiver(
-        waiver_id=str(uuid.uuid4()),
-        table_name=table,
-        check_name=named[0]["check"],
-        column_name=named[0]["column"],
-        person_name=person(),
-        reason=reason.strip(),
-        created_at=now,
-        expires_at=now + timedelta(days=days),
-    )
-    found = _as_dict(made)
-    with open_store(settings).begin() as session:
-        session.add(made)
-    return found
+    return named[0]
 
 
 def end_waiver(settings: Settings, waiver_id: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@
             "touched": "int_activity__touched_actor_days",
             "touched_day": "activity_date",
             "day": "activity_date",
+            "sorted_by": ["activity_date", "actor_id"],
         },
     )
 }}
@@ -147,3 +148,5 @@ final as (
 )
 
 select * from final
+
+{{ in_stored_order() }}

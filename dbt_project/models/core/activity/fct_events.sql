@@ -9,6 +9,7 @@
             "touched": "int_activity__touched_events",
             "touched_day": "occurred_date",
             "day": "occurred_date",
+            "sorted_by": ["occurred_date", "actor_id"],
         },
     )
 }}
@@ -89,13 +90,8 @@ final as (
 
     from newest
 
-    {% if not is_incremental() %}
-
-        -- So that a look-up of a day skips the rest of the table.
-        order by occurred_at
-
-    {% endif %}
-
 )
 
 select * from final
+
+{{ in_stored_order() }}

@@ -3,7 +3,7 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key="actor_id",
-        meta={"key": ["actor_version_key"]},
+        meta={"key": ["actor_version_key"], "sorted_by": ["actor_id"]},
         on_schema_change="fail",
     )
 }}
@@ -196,3 +196,5 @@ final as (
 )
 
 select * from final
+
+{{ in_stored_order() }}

@@ -7,6 +7,7 @@
         meta={
             "key": ["actor_id"],
             "touched": "int_risk__touched_actors",
+            "sorted_by": ["actor_id"],
         },
     )
 }}
@@ -245,3 +246,5 @@ final as (
 )
 
 select * from final
+
+{{ in_stored_order() }}

@@ -7,6 +7,7 @@
         meta={
             "key": ["user_risk_history_key"],
             "touched": "int_risk__touched_actors",
+            "sorted_by": ["actor_id"],
         },
     )
 }}
@@ -213,3 +214,5 @@ final as (
 )
 
 select * from final
+
+{{ in_stored_order() }}

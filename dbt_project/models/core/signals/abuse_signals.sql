@@ -9,6 +9,7 @@
             "touched": "int_signals__touched_actor_days",
             "touched_day": "occurred_date",
             "day": "occurred_date",
+            "sorted_by": ["occurred_date", "actor_id"],
         },
     )
 }}
@@ -87,3 +88,5 @@ final as (
 )
 
 select * from final
+
+{{ in_stored_order() }}
