@@ -61,23 +61,56 @@ model as (
 
 ),
 
+-- A row for each day that each evidence lasts: many, and sums over names are kept in
+-- memory whole where those over numbers spill.
+actors as (
+
+    select
+        actor_id,
+        row_number() over (order by actor_id) as actor_number
+
+    from (select distinct actor_id from evidence) as known
+
+),
+
+-- Of equals the first by name is the top one.
+policies as (
+
+    select
+        policy_code,
+        row_number() over (order by policy_code desc) as policy_number
+
+    from (select distinct policy_code from evidence) as known
+
+),
+
 -- Evidence counts from the day after it: a reader of a day's start must not see
 -- what that day brings. The last of these days is the one without it.
 ages as (
 
     select
-        evidence.*,
-        {{ numbers_from_to("1", "lasting_days + 1") }} as age_days
+        actors.actor_number,
+        policies.policy_number,
+        evidence.severity_weight,
+        evidence.evidence,
+        evidence.half_life_days,
+        evidence.lasting_days,
+        evidence.occurred_date,
+        {{ numbers_from_to("1", "evidence.lasting_days + 1") }} as age_days
 
     from evidence
+
+    inner join actors on evidence.actor_id = actors.actor_id
+
+    inner join policies on evidence.policy_code = policies.policy_code
 
 ),
 
 faded as (
 
     select
-        actor_id,
-        policy_code,
+        actor_number,
+        policy_number,
         severity_weight,
         {{ add_days("occurred_date", "age_days") }} as risk_date,
         case
@@ -94,8 +127,8 @@ faded as (
 by_policy as (
 
     select
-        actor_id,
-        policy_code,
+        actor_number,
+        policy_number,
         severity_weight,
         risk_date,
         {{ whole_parts(
@@ -105,32 +138,32 @@ by_policy as (
 
     from faded
 
-    group by actor_id, policy_code, severity_weight, risk_date
+    group by actor_number, policy_number, severity_weight, risk_date
 
 ),
 
 by_day as (
 
     select
-        actor_id,
+        actor_number,
         risk_date,
         sum(weighted_millionths) as weighted_millionths,
-        min_by(policy_code, (-weighted_millionths, policy_code)) filter (
+        max(weighted_millionths * 1000000 + policy_number) filter (
             where weighted_millionths > 0
-        ) as top_policy_code
+        ) as weight_and_policy
 
     from by_policy
 
-    group by actor_id, risk_date
+    group by actor_number, risk_date
 
 ),
 
 probable as (
 
     select
-        by_day.actor_id,
+        by_day.actor_number,
         by_day.risk_date,
-        by_day.top_policy_code,
+        by_day.weight_and_policy % 1000000 as policy_number,
         model.model_version,
         round(
             1 / (1 + exp(-round(
@@ -170,11 +203,11 @@ compared as (
     select
         *,
         lag(tier_code) over (
-            partition by actor_id
+            partition by actor_number
             order by risk_date
         ) as tier_code_before,
         lag(score_band) over (
-            partition by actor_id
+            partition by actor_number
             order by risk_date
         ) as score_band_before
 
@@ -195,21 +228,28 @@ changes as (
 final as (
 
     select
-        {{ surrogate_key(["actor_id", "risk_date"]) }}
+        {{ surrogate_key(["actors.actor_id", "changes.risk_date"]) }}
             as user_risk_history_key,
-        actor_id,
-        risk_probability,
-        tier_code,
-        score_band,
-        top_policy_code,
-        risk_date as valid_from_date,
+        actors.actor_id,
+        changes.risk_probability,
+        changes.tier_code,
+        changes.score_band,
+        policies.policy_code as top_policy_code,
+        changes.risk_date as valid_from_date,
         coalesce(
-            lead(risk_date) over (partition by actor_id order by risk_date),
+            lead(changes.risk_date) over (
+                partition by changes.actor_number
+                order by changes.risk_date
+            ),
             date '9999-12-31'
         ) as valid_to_date,
-        model_version
+        changes.model_version
 
     from changes
+
+    inner join actors on changes.actor_number = actors.actor_number
+
+    left join policies on changes.policy_number = policies.policy_number
 
 )
 
