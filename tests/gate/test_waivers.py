@@ -85,12 +85,23 @@ def test_a_certificate_lives_no_longer_than_its_waiver(house: House, failed: int
     (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
     _gated(house, failed)
     shown = certified_versions(house.settings)
-    assert shown["fct_a"].expires_at == made["expires_at"]
+    # So does that of a table that is made from it, and no other.
+    assert shown["fct_a"].expires_at == shown["fct_b"].expires_at == made["expires_at"]
     assert shown["dim_c"].expires_at > made["expires_at"]
     end_waiver(house.settings, made["waiver_id"])
-    assert "fct_a" not in certified_versions(house.settings)
+    assert certified_versions(house.settings).keys() == shown.keys() - {"fct_a", "fct_b"}
     states = {each["table"]: each["state"] for each in read_status(house.settings)["tables"]}
-    assert states["fct_a"] == "expired"
+    assert (states["fct_a"], states["fct_b"]) == ("expired", "expired")
+
+
+def test_what_passed_without_the_waiver_stays_when_it_ends(house: House, failed: int) -> None:
+    (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    _gated(house, failed)
+    mended = house.sql("update lake.core.fct_a set score = 0.5 where key = 'k1'")
+    _gated(house, mended)
+    end_waiver(house.settings, made["waiver_id"])
+    shown = certified_versions(house.settings)
+    assert {shown[name].snapshot_id for name in ("fct_a", "fct_b")} == {mended}
 
 
 def test_a_check_is_waived_once(house: House, failed: int) -> None:

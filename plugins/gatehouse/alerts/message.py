@@ -171,15 +171,19 @@ def _commands(incident: Incident) -> list[tuple[str, str]]:
         look = incident.details.get("look", "gatehouse status")
         return [("Look closer", look), acknowledge]
     checks = incident.details.get("checks", [])
-    names = [each["check"] for each in checks if each.get("check")]
-    check = next(iter(names), "CHECK")
+    check = next((each["check"] for each in checks if each.get("check")), "CHECK")
     if incident.details.get("feed"):
         return [*_of_feed(incident.details, check), acknowledge]
     return [
         ("Look closer", f"gatehouse certificate {subject}"),
         ("See rows", f"gatehouse certificate {subject} {_quoted(check)} --rows"),
         *(
-            [("Let it pass", _waive(incident.subject_name, names or [check]))]
+            [
+                (
+                    "Let it pass",
+                    _waive(incident.subject_name, incident.details.get("failing") or [check]),
+                )
+            ]
             if incident.severity == "critical"
             else []
         ),

@@ -31,8 +31,8 @@ from gatehouse.detection.inputs import (
 from gatehouse.detection.replay import remember_code
 from gatehouse.detection.report import DetectionReport, DetectionResult
 from gatehouse.errors import GatehouseError, telling
+from gatehouse.gate.lineage import upstream_of
 from gatehouse.gate.products import product_columns
-from gatehouse.gate.published import upstream_of
 from gatehouse.lake import Lake
 from gatehouse.proof.actors import canary_key, canary_problem
 from gatehouse.settings import Settings

@@ -64,6 +64,11 @@ def core_tables(settings: Settings) -> dict[str, CoreTable]:
     return {each["table"]: _from_json(each) for each in found}
 
 
+def upstream_of(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """The core tables each is made from."""
+    return {name: each.upstream for name, each in core_tables(settings).items()}
+
+
 def read_manifest(manifest: Any) -> list[CoreTable]:
     """The core tables of a dbt manifest, causes before consequences."""
     core = {

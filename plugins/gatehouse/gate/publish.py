@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gatehouse.gate.attach import write_attach_file
+from gatehouse.gate.lineage import upstream_of
 from gatehouse.gate.past import Judged, forget, keep
 from gatehouse.gate.results import CERTIFYING, GateReport, TableResult
 from gatehouse.gate.subject import Subject
@@ -36,13 +37,13 @@ def publish(
     newer one has passed by, nor to any while the table is rolled back. A table that fails on the
     very snapshot that is on show goes back to its certified version before.
     """
-    expires_at = report.checked_at + timedelta(days=settings.certificate_days)
+    expiries = _expiries(settings, report)
     tables = []
     with open_store(settings).begin() as session:
         alone(session)
         back = rolled_back(session)
         for each in report.tables:
-            certificate = _certificate(each, report, subject, expires_at)
+            certificate = _certificate(each, report, subject, expiries[each.table])
             session.add(certificate)
             session.flush()
             if not each.is_certified:
@@ -69,6 +70,26 @@ def alone(session: Session) -> None:
         session.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": _PUBLISH_LOCK})
 
 
+def _expiries(settings: Settings, report: GateReport) -> dict[str, datetime]:
+    """When each certificate ends: with the first waiver of its table, or of what it is made of."""
+    ends = {
+        each.table: [check.waived_until for check in each.checks if check.waived_until]
+        for each in report.tables
+    }
+    # Asking costs seconds once, when dbt has to be imported for it.
+    upstream = upstream_of(settings) if any(ends.values()) else {}
+    whole = report.checked_at + timedelta(days=settings.certificate_days)
+    return {
+        table: min(
+            [
+                whole,
+                *(end for name in (table, *upstream.get(table, ())) for end in ends.get(name, [])),
+            ]
+        )
+        for table in ends
+    }
+
+
 def _certificate(
     each: TableResult, report: GateReport, subject: Subject, expires_at: datetime
 ) -> Certificate:
@@ -87,7 +108,7 @@ def _certificate(
         message=each.message,
         duration_seconds=each.seconds,
         checked_at=report.checked_at,
-        expires_at=min([expires_at, *(c.waived_until for c in each.checks if c.waived_until)]),
+        expires_at=expires_at,
         checks=[
             CertificateCheck(
                 position=position,

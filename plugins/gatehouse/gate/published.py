@@ -10,7 +10,7 @@ import duckdb
 import sqlalchemy as sa
 
 from gatehouse.errors import GatehouseError
-from gatehouse.gate.lineage import core_tables
+from gatehouse.gate.lineage import upstream_of
 from gatehouse.gate.needs import Needs, newest_without_warnings, read_warnings
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
@@ -73,11 +73,6 @@ def published_versions(settings: Settings, *, needs: Needs = "critical") -> dict
             }
             found = {name: each for name, each in (found | older).items() if each is not None}
         return {table: _published(each) for table, each in found.items()}
-
-
-def upstream_of(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """The core tables each is made from."""
-    return {name: each.upstream for name, each in core_tables(settings).items()}
 
 
 def _published(certificate: Certificate) -> Published:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.attach import write_attach_file
 from gatehouse.gate.certificate import read_certificate
+from gatehouse.gate.lineage import upstream_of
 from gatehouse.gate.results import CheckResult
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -108,33 +109,56 @@ def _failed_check(
 def end_waiver(settings: Settings, waiver_id: str) -> dict[str, Any]:
     """Let a waiver end now, and with it the certificates that rest on it.
 
+    Those of tables that are made from a waived one rest on it, too.
+
     Raises:
         GatehouseError: no waiver in force is called so.
     """
+    upstream = upstream_of(settings)
     try:
         with open_store(settings).begin() as session:
-            return _end(session, waiver_id, datetime.now(UTC))
+            return _end(session, waiver_id, datetime.now(UTC), upstream)
     finally:
         # Also where it has ended: somebody may have been killed between the store and the file.
         write_attach_file(settings)
 
 
-def _end(session: Session, waiver_id: str, now: datetime) -> dict[str, Any]:
+def _end(
+    session: Session, waiver_id: str, now: datetime, upstream: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
     found = session.get(Waiver, waiver_id)
     if found is None or found.expires_at <= now:
         raise GatehouseError(f"No waiver {waiver_id} is in force.", next_step="gatehouse waivers")
     found.expires_at = now
-    resting = sa.select(CertificateCheck.certificate_id).where(
-        CertificateCheck.waiver_id == waiver_id
+    below = [name for name, causes in upstream.items() if found.table_name in causes]
+    waived_in = aliased(Certificate)
+    resting = (
+        sa.select(Certificate.certificate_id)
+        .join(
+            waived_in,
+            sa.and_(
+                waived_in.snapshot_id == Certificate.snapshot_id,
+                waived_in.checked_at <= Certificate.checked_at,
+            ),
+        )
+        .join(CertificateCheck, CertificateCheck.certificate_id == waived_in.certificate_id)
+        .where(
+            CertificateCheck.waiver_id == waiver_id,
+            sa.or_(
+                Certificate.certificate_id == waived_in.certificate_id,
+                Certificate.table_name.in_(below),
+            ),
+        )
     )
+    ids = list(session.scalars(resting.distinct()))
     for certificate in session.scalars(
         sa.select(Certificate).where(
-            Certificate.certificate_id.in_(resting), Certificate.expires_at > now
+            Certificate.certificate_id.in_(ids), Certificate.expires_at > now
         )
     ):
         certificate.expires_at = now
     # What was certified under it is no past either: the days are judged again.
-    session.execute(sa.delete(TableProfile).where(TableProfile.certificate_id.in_(resting)))
+    session.execute(sa.delete(TableProfile).where(TableProfile.certificate_id.in_(ids)))
     return _as_dict(found)
 
 
