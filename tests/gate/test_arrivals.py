@@ -49,18 +49,28 @@ def fed(house: House) -> House:
     for name in ("one", "other"):
         (house.settings.sources / f"{name}.yml").write_text(_MAPPING.format(name=name), "utf-8")
     house.sql(
-        "create table lake.raw.files (source_id varchar, rows_in bigint, "
-        "rows_quarantined bigint, ingested_at timestamp)"
+        "create table lake.raw.files (source_id varchar, path varchar, rows_in bigint, rows_loaded "
+        "bigint, rows_quarantined bigint, rows_repeated bigint, ingested_at timestamp)"
     )
     house.fill()
     return house
 
 
-def _arrive(house: House, source: str, rows: int, quarantined: int, day: float) -> GateReport:
+def _arrive(
+    house: House,
+    source: str,
+    rows: int,
+    quarantined: int,
+    day: float,
+    *,
+    path: str = "",
+    repeated: int = 0,
+) -> GateReport:
     """A day's file, the build that takes it in, and the gate."""
     end = NOW + timedelta(days=day)
     snapshot = house.sql(
-        f"insert into lake.raw.files values ('{source}', {rows}, {quarantined}, "
+        f"insert into lake.raw.files values ('{source}', '{path or day}', {rows}, "
+        f"{rows - quarantined - repeated}, {quarantined}, {repeated}, "
         f"'{end - timedelta(hours=1):%Y-%m-%d %H:%M:%S}')"
     )
     house.built(snapshot, f"b{day}", arrived_to=end)
@@ -103,6 +113,27 @@ def test_a_held_arrival_is_not_forgotten_by_the_next_build(fed: House) -> None:
     check = _check(_arrive(fed, "one", 1000, 0, day=3), "fct_a")
     assert check is not None
     assert (check.result, check.observed["row_count"]) == ("failed", 2000)
+
+
+@pytest.mark.parametrize(
+    ("path", "rows", "repeated", "result"),
+    [
+        ("f", 1000, 100, "passed"),
+        ("g", 1000, 100, "failed"),
+        ("f", 1000, 99, "failed"),
+        ("f", 999, 100, "failed"),
+    ],
+    ids=["whole again", "elsewhere", "not all of it", "fewer rows"],
+)
+def test_a_file_that_came_again_whole_is_mended(
+    fed: House, path: str, rows: int, repeated: int, result: str
+) -> None:
+    held = _check(_arrive(fed, "one", 1000, 900, day=1, path="f"), "fct_a")
+    assert held is not None
+    assert held.result == "failed"
+    check = _check(_arrive(fed, "one", rows, 0, day=2, path=path, repeated=repeated), "fct_a")
+    assert check is not None
+    assert check.result == result
 
 
 def test_a_wrong_mapping_is_said_of_each_table_that_it_may_fill(fed: House) -> None:

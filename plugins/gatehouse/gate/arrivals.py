@@ -112,12 +112,20 @@ def _check(suite: Suite, feed: str, result: Outcome, observed: Mapping[str, obje
 def _counts(
     connection: duckdb.DuckDBPyConnection, sources: Collection[str], since: datetime, end: datetime
 ) -> tuple[int, int]:
-    """Rows that arrived, and those of them that were quarantined."""
+    """Rows that arrived, and those of them that were quarantined.
+
+    A file counts no more once one that takes its place has brought its rows again: as many at
+    the same path, of which what had been loaded was known.
+    """
     named = ", ".join(literal(source) for source in sorted(sources))
     row = connection.execute(
         "select coalesce(sum(rows_in), 0), coalesce(sum(rows_quarantined), 0) "
-        f"from lake.raw.files where source_id in ({named}) "
-        "and ingested_at >= $1 and ingested_at < $2",
+        f"from lake.raw.files as files where source_id in ({named}) "
+        "and ingested_at >= $1 and ingested_at < $2 and not exists ("
+        "select 1 from lake.raw.files as later where later.source_id = files.source_id "
+        "and later.path = files.path and later.ingested_at > files.ingested_at "
+        "and later.ingested_at < $2 and later.rows_in >= files.rows_in "
+        "and later.rows_repeated >= files.rows_loaded)",
         [each.astimezone(UTC).replace(tzinfo=None) for each in (since, end)],
     ).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)

@@ -61,8 +61,8 @@ model as (
 
 ),
 
--- A row for each day that each evidence lasts: many, and sums over names are kept in
--- memory whole where those over numbers spill.
+-- A row for each day that each evidence lasts: many, and sums over names are
+-- kept in memory whole where those over numbers spill.
 actors as (
 
     select
@@ -138,7 +138,11 @@ by_policy as (
 
     from faded
 
-    group by actor_number, policy_number, severity_weight, risk_date
+    group by
+        actor_number,
+        policy_number,
+        severity_weight,
+        risk_date
 
 ),
 
