@@ -18,16 +18,7 @@ with
 
 evidence as (
 
-    select
-        actor_id,
-        policy_code,
-        occurred_date,
-        severity_weight,
-        half_life_days,
-        lasting_days,
-        evidence
-
-    from {{ ref("int_risk__evidence") }}
+    select * from {{ ref("int_risk__evidence") }}
 
 ),
 
@@ -138,11 +129,7 @@ by_policy as (
 
     from faded
 
-    group by
-        actor_number,
-        policy_number,
-        severity_weight,
-        risk_date
+    group by actor_number, policy_number, severity_weight, risk_date
 
 ),
 
