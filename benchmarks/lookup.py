@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import duckdb
 
 from _harness import Measurement, run_stage, scratch, setting, stage_environment
-from gatehouse.gate.actor import PARTS, read_actor
+from gatehouse.gate.actor import EARLIEST, NEWEST, PARTS, read_actor
 from gatehouse.gate.published import open_certified
 from gatehouse.gate.query import certified_session
 from gatehouse.lake.sql import identifier, literal
@@ -123,11 +122,10 @@ def _choose(plain: duckdb.DuckDBPyConnection, count: int) -> list[str]:
 
 def _comparable(found: dict[str, Any]) -> dict[str, list[str]]:
     """Rows of each part; those of the same moment come in any order, and some are cut off."""
-    newest = 20
     return {
         part: sorted(map(str, rows))
         for part, rows in found.items()
-        if part in PARTS and len(rows) < newest
+        if part in PARTS and len(rows) < NEWEST
     }
 
 
@@ -135,7 +133,7 @@ def _of_parts(connection: duckdb.DuckDBPyConnection, actors: list[str]) -> dict[
     """Seconds of each part's query; events from the first day on."""
     medians = {}
     for part, (_, sql) in PARTS.items():
-        more = [date(1, 1, 1)] * sql.count("$2")
+        more = [EARLIEST] * sql.count("$2")
         spent = [_timed(partial(_rows, connection, sql, [a, *more]))[0] for a in actors[:30]]
         medians[part] = statistics.median(spent)
     return medians

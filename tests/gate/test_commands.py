@@ -161,9 +161,6 @@ def test_several_actors_are_looked_up_at_once(
 
 def test_the_newest_events_of_an_actor_are_read_whichever_day_its_activity_is_known_to() -> None:
     with duckdb.connect() as connection:
-        for table, _ in PARTS.values():
-            if table not in ("fct_events", "fct_actor_daily"):
-                connection.execute(f"create table {table} as select 'x' as actor_id limit 0")
         connection.execute(
             "create table fct_events as select 'a' as actor_id, 'p' as product_code, "
             "'request' as event_type, 'ok' as outcome_code, 'DE' as country_code, "

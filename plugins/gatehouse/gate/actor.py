@@ -10,7 +10,8 @@ import duckdb
 
 from gatehouse.errors import GatehouseError
 
-_NEWEST = 20
+# Rows of each part at most.
+NEWEST = 20
 # Per part: the table it needs, and the query, newest first. `$1` is the actor.
 PARTS = {
     "versions": (
@@ -62,10 +63,11 @@ PARTS = {
         "fct_events",
         "select occurred_at, product_code, event_type, outcome_code, country_code, event_id "
         "from fct_events where actor_id = $1 and occurred_date >= $2 "
-        f"order by occurred_at desc limit {_NEWEST}",
+        f"order by occurred_at desc limit {NEWEST}",
     ),
 }
-_EARLIEST = date(1, 1, 1)
+# Before all events.
+EARLIEST = date(1, 1, 1)
 _JSON_COLUMNS = ("top_reasons", "policy_scores", "evidence")
 
 
@@ -112,15 +114,15 @@ def _events(
     activity: list[dict[str, Any]] | None,
 ) -> list[dict[str, Any]]:
     """The newest events, read from the last active days alone where those have enough."""
-    since, counted = _EARLIEST, 0
+    since, counted = EARLIEST, 0
     for day in activity or []:
         since, counted = day["activity_date"], counted + day["event_count"]
-        if counted >= _NEWEST:
+        if counted >= NEWEST:
             break
     rows = _rows(connection, sql, [actor_id, since])
-    if len(rows) < _NEWEST and since > _EARLIEST:
+    if len(rows) < NEWEST and since > EARLIEST:
         # The two tables may be certified at different builds.
-        rows = _rows(connection, sql, [actor_id, _EARLIEST])
+        rows = _rows(connection, sql, [actor_id, EARLIEST])
     return rows
 
 
@@ -130,7 +132,7 @@ def _rows(
     # Not cut in SQL: for so few rows DuckDB would look each of them up once more.
     cursor = connection.execute(sql, values)
     names = [column[0] for column in cursor.description or []]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchmany(_NEWEST)]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchmany(NEWEST)]
     for row in rows:
         for name in _JSON_COLUMNS:
             if isinstance(row.get(name), str):

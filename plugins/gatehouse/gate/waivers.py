@@ -63,7 +63,8 @@ def waive(
             f"{table} is held because of {root}: none of its own checks failed.",
             next_step=f"gatehouse certificate {root}; a waiver is for a check of {root}.",
         )
-    named = [_failed_check(settings, table, failed, check) for check in checks or ("",)]
+    waivers = in_force(settings)
+    named = [_failed_check(table, failed, waivers, check) for check in checks or ("",)]
     now = datetime.now(UTC)
     # Once, also where two parts of a name mean it.
     made = {
@@ -86,7 +87,7 @@ def waive(
 
 
 def _failed_check(
-    settings: Settings, table: str, failed: list[dict[str, Any]], check: str
+    table: str, failed: list[dict[str, Any]], waivers: dict[_Key, dict[str, Any]], check: str
 ) -> dict[str, Any]:
     """The failed check that is meant, which no waiver lets pass yet."""
     named = [each for each in failed if each["check"] == check]
@@ -97,7 +98,7 @@ def _failed_check(
             f"{len(named)} failed checks of {table} are called {check!r}. Failed: {names}.",
             next_step="name one of them; gatehouse certificate " + table,
         )
-    there = in_force(settings).get((table, named[0]["check"], named[0]["column"]))
+    there = waivers.get((table, named[0]["check"], named[0]["column"]))
     if there is not None:
         raise GatehouseError(
             f"{named[0]['check']} of {table} is {_words(there)}.",
