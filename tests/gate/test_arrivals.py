@@ -136,6 +136,13 @@ def test_a_file_that_came_again_whole_is_mended(
     assert check.result == result
 
 
+def test_other_rows_in_the_place_of_a_wholly_broken_file_mend_nothing(fed: House) -> None:
+    _arrive(fed, "one", 1000, 1000, day=1, path="f")
+    check = _check(_arrive(fed, "one", 1000, 0, day=2, path="f"), "fct_a")
+    assert check is not None
+    assert (check.result, check.observed["failing_rows"]) == ("failed", 1000)
+
+
 def test_a_wrong_mapping_is_said_of_each_table_that_it_may_fill(fed: House) -> None:
     (fed.settings.sources / "other.yml").write_text("source: other\ncontract: nothing\n", "utf-8")
     report = _arrive(fed, "one", 1000, 0, day=1)

@@ -115,17 +115,18 @@ def _counts(
     """Rows that arrived, and those of them that were quarantined.
 
     A file counts no more once one that takes its place has brought its rows again: as many at
-    the same path, of which what had been loaded was known.
+    the same path, of which what had been loaded was known. Where nothing had been loaded, nothing
+    says that they are the same rows.
     """
     named = ", ".join(literal(source) for source in sorted(sources))
     row = connection.execute(
         "select coalesce(sum(rows_in), 0), coalesce(sum(rows_quarantined), 0) "
         f"from lake.raw.files as files where source_id in ({named}) "
-        "and ingested_at >= $1 and ingested_at < $2 and not exists ("
+        "and ingested_at >= $1 and ingested_at < $2 and not (files.rows_loaded > 0 and exists ("
         "select 1 from lake.raw.files as later where later.source_id = files.source_id "
         "and later.path = files.path and later.ingested_at > files.ingested_at "
         "and later.ingested_at < $2 and later.rows_in >= files.rows_in "
-        "and later.rows_repeated >= files.rows_loaded)",
+        "and later.rows_repeated >= files.rows_loaded))",
         [each.astimezone(UTC).replace(tzinfo=None) for each in (since, end)],
     ).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
