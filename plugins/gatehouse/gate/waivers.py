@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.attach import write_attach_file
@@ -132,34 +132,24 @@ def _end(
         raise GatehouseError(f"No waiver {waiver_id} is in force.", next_step="gatehouse waivers")
     found.expires_at = now
     below = [name for name, causes in upstream.items() if found.table_name in causes]
-    waived_in = aliased(Certificate)
-    resting = (
-        sa.select(Certificate.certificate_id)
-        .join(
-            waived_in,
-            sa.and_(
-                waived_in.snapshot_id == Certificate.snapshot_id,
-                waived_in.checked_at <= Certificate.checked_at,
-            ),
-        )
-        .join(CertificateCheck, CertificateCheck.certificate_id == waived_in.certificate_id)
-        .where(
-            CertificateCheck.waiver_id == waiver_id,
-            sa.or_(
-                Certificate.certificate_id == waived_in.certificate_id,
-                Certificate.table_name.in_(below),
-            ),
+    marked = sa.select(CertificateCheck.certificate_id).where(
+        CertificateCheck.waiver_id == waiver_id
+    )
+    snapshots = sa.select(Certificate.snapshot_id).where(Certificate.certificate_id.in_(marked))
+    resting = sa.select(Certificate.certificate_id).where(
+        sa.or_(
+            Certificate.certificate_id.in_(marked),
+            sa.and_(Certificate.table_name.in_(below), Certificate.snapshot_id.in_(snapshots)),
         )
     )
-    ids = list(session.scalars(resting.distinct()))
     for certificate in session.scalars(
         sa.select(Certificate).where(
-            Certificate.certificate_id.in_(ids), Certificate.expires_at > now
+            Certificate.certificate_id.in_(resting), Certificate.expires_at > now
         )
     ):
         certificate.expires_at = now
     # What was certified under it is no past either: the days are judged again.
-    session.execute(sa.delete(TableProfile).where(TableProfile.certificate_id.in_(ids)))
+    session.execute(sa.delete(TableProfile).where(TableProfile.certificate_id.in_(resting)))
     return _as_dict(found)
 
 
