@@ -20,7 +20,7 @@ from gatehouse.errors import GatehouseError
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.rollback import lift, roll_back
 from gatehouse.gate.run import run_gate
-from gatehouse.gate.waivers import end_waiver, list_waivers, waive
+from gatehouse.gate.waivers import end_waivers, list_waivers, waive
 from gatehouse.settings import Settings
 
 
@@ -128,7 +128,7 @@ def _waive(settings: Settings, step: Step) -> None:
 
 def _end_waiver(settings: Settings, _step: Step) -> None:
     for each in list_waivers(settings, ended=True):
-        end_waiver(settings, each["waiver_id"])
+        end_waivers(settings, each["waiver_id"])
 
 
 STEPS: dict[str, Take] = {

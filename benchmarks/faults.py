@@ -2,9 +2,9 @@
 
 For each seed, weeks of a simulated world are certified. Then one day more arrives, broken in one
 way, is ingested, built and checked by the real gate, or several, night by night, until one is held;
-and so many clean days, one by one. Settings: SEEDS, ACTORS, CLEAN (days a seed), JOBS (seeds at
-once), FAULTS (only those whose name has it), KEEP (a folder: what is found is written there as it
-comes, and is not looked for again by the same code).
+and so many clean days, one by one. Settings: SEEDS, ACTORS, CERTIFIED (days before), CLEAN (days a
+seed), JOBS (seeds at once), FAULTS (only those whose name has it), KEEP (a folder: what is found is
+written there as it comes, and is not looked for again by the same code).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gatehouse.alerts.causes import Cause
 
 ACTORS, CLEAN = int(setting("ACTORS", "3000")), int(setting("CLEAN", "20"))
-_CERTIFIED_DAYS = 28
+_CERTIFIED_DAYS = int(setting("CERTIFIED", "28"))
 _DETECTIONS_EVERY = 10
 _LEAST_HELD = 0.95
 _CLEAN = "clean day "
@@ -187,7 +187,7 @@ def _made_by() -> dict[str, Any]:
             is_code = path.suffix in (".py", ".sql", ".yml", ".csv") and "target" not in path.parts
             if is_code and (folder != "benchmarks" or path.stem == "faults"):
                 digest.update(path.read_bytes())
-    return {"actors": ACTORS, "code": digest.hexdigest()[:16]}
+    return {"actors": ACTORS, "certified": _CERTIFIED_DAYS, "code": digest.hexdigest()[:16]}
 
 
 def _case(name: str) -> str:

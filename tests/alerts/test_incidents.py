@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gatehouse.alerts import Cause, note, settle
 from gatehouse.alerts.message import compose
+from gatehouse.alerts.people import acknowledge
 from gatehouse.store import open_store
 from gatehouse.store.models import (
     AlertDelivery,
@@ -84,6 +85,60 @@ def test_a_feed_in_quarantine_is_one_incident_for_all_that_is_made_of_it(any_des
     assert [name for name in commands if name.startswith("Let it pass")] == ["Let it pass in dim_c"]
     # A waiver of that check alone would not let this one pass.
     assert commands["What else holds fct_a"] == "gatehouse certificate fct_a"
+
+
+def _rejected(
+    feed: str = "events", severity: str = "critical", **changes: object
+) -> CertificateCheck:
+    observed = {
+        "feed": feed,
+        "sources": [f"web_{feed}"],
+        "failing_files": 2,
+    }
+    return failing(f"files rejected of {feed}", severity, observed=observed, **changes)
+
+
+def test_what_a_feed_lacks_in_files_and_in_rows_is_one_incident(any_desk: Desk) -> None:
+    any_desk.gated(1, "dim_c", "failed", _kept_out(), _rejected())
+    any_desk.gated(1, "fct_a", "failed", _rejected())
+    any_desk.cycle()
+    (found,) = any_desk.open()
+    assert "2 of its files were rejected and too many of its rows" in found.title
+    message = compose(found, "opened")
+    commands = dict(message.commands)
+    look = "gatehouse files --status rejected --source web_events"
+    assert commands["Which files, of web_events"] == look
+    assert commands["Why, of shop_events"] == "gatehouse quarantine list --source shop_events"
+    for table in ("dim_c", "fct_a"):
+        assert "files rejected of events" in commands[f"Let it pass in {table}"]
+    assert "rows quarantined of events" in commands["Let it pass in dim_c"]
+    # All that it lacks has to come before it has arrived.
+    any_desk.gated(2, "fct_a")
+    any_desk.gated(2, "dim_c", "failed", _kept_out(result="passed"), _rejected())
+    any_desk.cycle()
+    assert [each.cause_key for each in any_desk.open()] == ["data:raw.events"]
+
+
+def test_a_few_rejected_files_are_told_once_and_hold_nothing(desk: Desk) -> None:
+    for table in ("dim_c", "fct_a"):
+        desk.gated(1, table, "passed", _rejected(severity="warning"))
+    desk.cycle()
+    (found,) = desk.open()
+    assert (found.cause_key, found.severity) == ("data:raw.events", "warning")
+    assert not [name for name in dict(compose(found, "opened").commands) if "pass" in name]
+    for table in ("dim_c", "fct_a"):
+        desk.gated(2, table, "passed", _rejected(result="passed"))
+    desk.cycle()
+    assert desk.open() == []
+
+
+def test_missing_rows_point_to_the_files_that_were_rejected(desk: Desk) -> None:
+    missing = failing("rows missing by day")
+    desk.gated(1, "fct_a", "failed", missing, _rejected(severity="warning"))
+    desk.cycle()
+    (found,) = desk.open()
+    assert found.title.startswith("fct_a: rows missing by day")
+    assert "Which files, of web_events" in dict(compose(found, "opened").commands)
 
 
 def test_two_feeds_are_two_incidents_though_one_table_lacks_both(desk: Desk) -> None:
@@ -180,21 +235,23 @@ def test_it_is_over_when_the_next_check_passes(any_desk: Desk) -> None:
     assert len(any_desk.incidents()) == 2
 
 
+def _waiver(desk: Desk) -> Waiver:
+    return Waiver(
+        waiver_id="w",
+        table_name="fct_a",
+        check_name="c",
+        person_name="p",
+        reason="r",
+        created_at=desk.now,
+        expires_at=desk.now,
+    )
+
+
 def test_it_is_over_when_its_check_is_waived(desk: Desk) -> None:
     desk.gated(1, "fct_a", "failed", failing())
     desk.cycle()
     with open_store(desk.settings).begin() as session:
-        session.add(
-            Waiver(
-                waiver_id="w",
-                table_name="fct_a",
-                check_name="c",
-                person_name="p",
-                reason="r",
-                created_at=desk.now,
-                expires_at=desk.now,
-            )
-        )
+        session.add(_waiver(desk))
     desk.gated(1, "fct_a", "passed", failing(waiver_id="w"))
     desk.cycle()
     assert [each.resolution for each in desk.incidents("resolved")] == ["waived"]
@@ -246,6 +303,56 @@ def test_another_fault_is_another_incident(desk: Desk) -> None:
     assert len(desk.open()) == 2
 
 
+def test_another_fault_of_a_table_is_not_told_as_the_one_before(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "passed", failing("values become rare", severity="warning"))
+    desk.cycle()
+    (before,) = desk.open()
+    desk.gated(2, "fct_a", "failed", failing(), failing("rows missing", severity="warning"))
+    desk.cycle()
+    (found,) = desk.open()
+    assert found.incident_id != before.incident_id
+    assert found.opened_at > before.opened_at
+    assert [each.resolution for each in desk.incidents("resolved")] == ["other"]
+    assert [event for _, event, _ in desk.told()] == ["opened", "resolved", "opened"]
+    # One of them is still there.
+    desk.gated(3, "fct_a", "failed", failing(), failing("rows missing"))
+    desk.cycle()
+    assert [each.incident_id for each in desk.open()] == [found.incident_id]
+
+
+def test_what_is_left_after_a_waiver_does_not_say_that_the_check_passed(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "failed", failing(), failing("rare", severity="warning"))
+    desk.cycle()
+    with open_store(desk.settings).begin() as session:
+        session.add(_waiver(desk))
+    desk.gated(1, "fct_a", "passed", failing(waiver_id="w"), failing("rare", severity="warning"))
+    desk.cycle()
+    assert [each.resolution for each in desk.incidents("resolved")] == ["waived"]
+    assert [each.severity for each in desk.open()] == ["warning"]
+
+
+def test_whoever_has_it_is_named_and_nobody_else_is_asked_to_take_it(desk: Desk) -> None:
+    desk.gated(1, "fct_a", "failed", failing())
+    desk.cycle()
+    (found,) = desk.open()
+    assert "Take it" in dict(compose(found, "opened").commands)
+    acknowledge(desk.settings, found.incident_id)
+    message = compose(desk.open()[0], "opened")
+    assert "Take it" not in dict(message.commands)
+    assert dict(message.facts)["Taken by"]
+
+
+@pytest.mark.parametrize(("severity", "offered"), [("critical", False), ("warning", True)])
+def test_readers_of_a_held_table_are_not_sent_further_back(
+    desk: Desk, severity: str, offered: bool
+) -> None:
+    desk.gated(
+        1, "fct_a", "failed" if severity == "critical" else "passed", failing(severity=severity)
+    )
+    desk.cycle()
+    assert ("Go back" in dict(compose(desk.open()[0], "opened").commands)) == offered
+
+
 def test_a_warning_is_told_lower_and_worsens(desk: Desk) -> None:
     desk.gated(1, "fct_a", "passed", failing(severity="warning"))
     desk.cycle()
@@ -283,6 +390,14 @@ def test_no_value_of_a_row_is_kept(desk: Desk) -> None:
     desk.cycle()
     (found,) = desk.open()
     assert found.details["checks"][0]["counts"] == {"failing_rows": 2}
+    # A value that was certified may be told, with the day; a new one may be anything.
+    named = {"day": "2026-02-20", "value": "web", "limit_name": "value_drop"}
+    desk.gated(2, "fct_a", "failed", failing(observed=named))
+    desk.cycle()
+    assert desk.open()[0].details["checks"][0]["where"] == ["value web", "day 2026-02-20"]
+    desk.gated(3, "fct_a", "failed", failing(observed=observed | {"limit_name": "new_value"}))
+    desk.cycle()
+    (found,) = desk.open()
     assert "mallory" not in str(found.details)
     assert "4711" not in str(found.details)
 

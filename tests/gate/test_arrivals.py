@@ -49,8 +49,9 @@ def fed(house: House) -> House:
     for name in ("one", "other"):
         (house.settings.sources / f"{name}.yml").write_text(_MAPPING.format(name=name), "utf-8")
     house.sql(
-        "create table lake.raw.files (source_id varchar, path varchar, rows_in bigint, rows_loaded "
-        "bigint, rows_quarantined bigint, rows_repeated bigint, ingested_at timestamp)"
+        "create table lake.raw.files (source_id varchar, path varchar, status_code varchar, "
+        "reason varchar, size_bytes bigint, rows_in bigint, rows_loaded bigint, "
+        "rows_quarantined bigint, rows_repeated bigint, ingested_at timestamp)"
     )
     house.fill()
     return house
@@ -69,17 +70,26 @@ def _arrive(
     """A day's file, the build that takes it in, and the gate."""
     end = NOW + timedelta(days=day)
     snapshot = house.sql(
-        f"insert into lake.raw.files values ('{source}', '{path or day}', {rows}, "
-        f"{rows - quarantined - repeated}, {quarantined}, {repeated}, "
+        f"insert into lake.raw.files values ('{source}', '{path or day}', 'loaded', null, "
+        f"{rows * 10}, {rows}, {rows - quarantined - repeated}, {quarantined}, {repeated}, "
         f"'{end - timedelta(hours=1):%Y-%m-%d %H:%M:%S}')"
     )
     house.built(snapshot, f"b{day}", arrived_to=end)
     return run_gate(house.settings)
 
 
-def _check(report: GateReport, table: str) -> CheckResult | None:
+def _reject(house: House, size: int, day: float, path: str) -> None:
+    """A file that arrives before the day's and cannot be read."""
+    at = NOW + timedelta(days=day, hours=-2)
+    house.sql(
+        f"insert into lake.raw.files values ('other', '{path}', 'rejected', 'is not Parquet', "
+        f"{size}, 0, 0, 0, 0, '{at:%Y-%m-%d %H:%M:%S}')"
+    )
+
+
+def _check(report: GateReport, table: str, name: str = "rows quarantined of") -> CheckResult | None:
     (found,) = (each for each in report.tables if each.table == table)
-    named = [check for check in found.checks if check.name.startswith("rows quarantined of")]
+    named = [check for check in found.checks if check.name.startswith(name)]
     return named[0] if named else None
 
 
@@ -141,6 +151,39 @@ def test_other_rows_in_the_place_of_a_wholly_broken_file_mend_nothing(fed: House
     check = _check(_arrive(fed, "one", 1000, 0, day=2, path="f"), "fct_a")
     assert check is not None
     assert (check.result, check.observed["failing_rows"]) == ("failed", 1000)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "severity"),
+    [([2600], "critical"), ([1], "warning"), ([1, 1], "critical")],
+    ids=["large", "small", "many"],
+)
+def test_a_rejected_file_holds_its_table_if_it_is_much_of_what_came(
+    fed: House, sizes: list[int], severity: str
+) -> None:
+    for day in (0.8, 0.85, 0.9, 0.95):
+        _arrive(fed, "one", 250, 0, day=day)
+    for number, size in enumerate(sizes):
+        _reject(fed, size, 1, f"bad{number}")
+    report = _arrive(fed, "one", 10, 0, day=1)
+    check = _check(report, "fct_a", "files rejected of a")
+    assert check is not None
+    assert (check.result, check.severity) == ("failed", severity)
+    assert check.observed["sources"] == ["other"]
+    assert check.observed["failing_files"] == len(sizes)
+    (found,) = (each for each in report.tables if each.table == "fct_a")
+    assert found.is_certified == (severity == "warning")
+
+
+@pytest.mark.parametrize(("path", "result"), [("bad", "passed"), ("another", "failed")])
+def test_a_file_at_the_path_of_a_rejected_one_makes_it_good(
+    fed: House, path: str, result: str
+) -> None:
+    _reject(fed, 9000, 1, "bad")
+    _arrive(fed, "other", 10, 0, day=1)
+    check = _check(_arrive(fed, "other", 10, 0, day=2, path=path), "fct_a", "files rejected of a")
+    assert check is not None
+    assert check.result == result
 
 
 def test_a_wrong_mapping_is_said_of_each_table_that_it_may_fill(fed: House) -> None:

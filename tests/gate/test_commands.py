@@ -90,6 +90,22 @@ def test_each_state_of_a_table_has_its_word(house: House, cli: Cli) -> None:
         assert "fct_a" in done.stdout
 
 
+def test_an_answer_of_a_held_table_says_of_which_state_it_is(house: House, cli: Cli) -> None:
+    snapshot = house.fill()
+    house.built(snapshot, arrived_to=NOW)
+    run_gate(house.settings, snapshot_id=snapshot)
+    query = "with once as (select 1) select count(*) from fct_a, once"
+    assert CliRunner().invoke(app, ["sql", query]).stderr == ""
+    bad = house.sql("update lake.core.fct_a set score = 9 where key = 'k1'")
+    house.built(bad, "b2")
+    run_gate(house.settings, snapshot_id=bad)
+    done = CliRunner().invoke(app, ["sql", query])
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"fct_a: held at snapshot {bad}; this is of the certified version")
+    assert f" {snapshot}, of what arrived until {NOW:%Y-%m-%d %H:%M} UTC" in line
+    assert CliRunner().invoke(app, ["sql", "from dim_c"]).stderr == ""
+
+
 def test_status_of_an_empty_home_names_the_next_steps(house: House, cli: Cli) -> None:
     found = cli("status")
     assert {each["state"] for each in found["tables"]} == {"unchecked"}

@@ -75,6 +75,20 @@ def test_the_first_weekends_are_not_told() -> None:
     assert _beyond(_profile(150), _past(5), 5) == set()
 
 
+def _few(rows: int, units: int) -> Profile:
+    return Profile(rows=rows, counted=rows, units=units)
+
+
+@pytest.mark.parametrize(("days", "expected"), [(13, set()), (34, {"rows_drop"})])
+def test_rows_of_few_scatter_until_their_past_tells_how_far(days: int, expected: set[str]) -> None:
+    past = {(FIRST + timedelta(days=n), "chat"): _few(48 + 3 * (n % 5 - 2), 8) for n in range(days)}
+    assert _beyond(_few(8, 2), past, days) == expected
+    # One row an actor, or none at all: that is no chance.
+    alone = {key: _few(each.rows, each.rows) for key, each in past.items()}
+    assert "rows_drop" in _beyond(_few(8, 8), alone, days)
+    assert _beyond(None, past, days) == {"rows_drop"}
+
+
 _FAULTS: dict[str, tuple[Profile | None, set[str]]] = {
     "silent": (None, {"rows_drop", "units_drop"}),
     "half of the rows": (_profile(400, counted=500), {"rows_drop"}),

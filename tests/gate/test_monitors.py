@@ -19,7 +19,7 @@ from gatehouse.gate.products import failed_products
 from gatehouse.gate.results import CheckResult, TableResult
 from gatehouse.gate.rollback import lift, roll_back
 from gatehouse.gate.suites import Drift, Limits, load_limits, load_suite
-from gatehouse.gate.waivers import end_waiver, waive
+from gatehouse.gate.waivers import end_waivers, waive
 from gatehouse.lake import Lake
 from gatehouse.store import open_store
 from gatehouse.store.models import TableProfile
@@ -156,7 +156,7 @@ def test_when_a_waiver_ends_its_days_are_judged_again(watched: House) -> None:
     given = waive(watched.settings, "fct_a", *checks, days=3, reason="thought right then")
     assert _gate(watched, snapshot)["fct_a"].is_certified
     for each in given:
-        end_waiver(watched.settings, each["waiver_id"])
+        end_waivers(watched.settings, each["waiver_id"])
     assert _gate(watched, snapshot)["fct_a"].result == "failed"
 
 

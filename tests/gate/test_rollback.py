@@ -15,7 +15,7 @@ from gatehouse.gate.results import GateReport, Outcome, TableResult
 from gatehouse.gate.rollback import lift, roll_back
 from gatehouse.gate.status import read_status
 from gatehouse.gate.subject import Subject
-from gatehouse.gate.waivers import end_waiver
+from gatehouse.gate.waivers import end_waivers
 from gatehouse.store import open_store
 from gatehouse.store.models import Rollback
 
@@ -182,6 +182,23 @@ def test_saying_it_twice_goes_back_once(house: House, versions: tuple[int, int, 
     assert file.read_text() == told
 
 
+def test_a_table_that_is_held_goes_further_back_only_by_name(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    _, second, third = versions
+    bad = house.sql("update lake.core.fct_a set score = 0.1 where key = 'k1'")
+    _report(house, bad, fct_a="failed")
+    with pytest.raises(GatehouseError, match=f"{third}, already") as refused:
+        roll_back(house.settings, "fct_a", to=None, reason=REASON)
+    assert f"--to {second}" in refused.value.next_step
+    assert _shown(house)["fct_a"] == third
+    roll_back(house.settings, "fct_a", to=second, reason=REASON)
+    (state,) = (each for each in read_status(house.settings)["tables"] if each["table"] == "fct_a")
+    # What is to be mended before it is lifted.
+    assert (state["state"], f"snapshot {bad}" in state["why"]) == ("rolled_back", True)
+    assert REASON in state["why"]
+
+
 def test_whoever_lifts_or_ends_again_leaves_the_file_of_tools_right(
     house: House, versions: tuple[int, int, int]
 ) -> None:
@@ -189,7 +206,7 @@ def test_whoever_lifts_or_ends_again_leaves_the_file_of_tools_right(
     told = file.read_text()
     for again in (
         lambda: lift(house.settings, "fct_a"),
-        lambda: end_waiver(house.settings, "none"),
+        lambda: end_waivers(house.settings, "none"),
     ):
         file.unlink()
         with pytest.raises(GatehouseError):

@@ -12,7 +12,7 @@ from gatehouse.gate import certified_versions, run_gate
 from gatehouse.gate.certificate import read_certificate
 from gatehouse.gate.results import CheckResult, TableResult, decide
 from gatehouse.gate.status import read_status
-from gatehouse.gate.waivers import end_waiver, list_waivers, waive, waived
+from gatehouse.gate.waivers import end_waivers, list_waivers, waive, waived
 from gatehouse.store import open_store
 from gatehouse.store.models import Waiver
 
@@ -69,7 +69,7 @@ def test_a_waiver_lets_nothing_else_fail(house: House, failed: int) -> None:
 def test_a_waiver_that_is_over_lets_nothing_fail(house: House, failed: int, how: str) -> None:
     (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
     if how == "ended":
-        end_waiver(house.settings, made["waiver_id"])
+        end_waivers(house.settings, made["waiver_id"])
     else:
         with open_store(house.settings).begin() as session:
             found = session.get_one(Waiver, made["waiver_id"])
@@ -78,7 +78,7 @@ def test_a_waiver_that_is_over_lets_nothing_fail(house: House, failed: int, how:
     assert list_waivers(house.settings) == []
     assert len(list_waivers(house.settings, ended=True)) == 1
     with pytest.raises(GatehouseError, match="in force"):
-        end_waiver(house.settings, made["waiver_id"])
+        end_waivers(house.settings, made["waiver_id"])
 
 
 def test_a_certificate_lives_no_longer_than_its_waiver(house: House, failed: int) -> None:
@@ -88,7 +88,7 @@ def test_a_certificate_lives_no_longer_than_its_waiver(house: House, failed: int
     # So does that of a table that is made from it, and no other.
     assert shown["fct_a"].expires_at == shown["fct_b"].expires_at == made["expires_at"]
     assert shown["dim_c"].expires_at > made["expires_at"]
-    end_waiver(house.settings, made["waiver_id"])
+    end_waivers(house.settings, made["waiver_id"])
     assert certified_versions(house.settings).keys() == shown.keys() - {"fct_a", "fct_b"}
     states = {each["table"]: each["state"] for each in read_status(house.settings)["tables"]}
     assert (states["fct_a"], states["fct_b"]) == ("expired", "expired")
@@ -99,7 +99,7 @@ def test_what_passed_without_the_waiver_stays_when_it_ends(house: House, failed:
     _gated(house, failed)
     mended = house.sql("update lake.core.fct_a set score = 0.5 where key = 'k1'")
     _gated(house, mended)
-    end_waiver(house.settings, made["waiver_id"])
+    end_waivers(house.settings, made["waiver_id"])
     shown = certified_versions(house.settings)
     assert {shown[name].snapshot_id for name in ("fct_a", "fct_b")} == {mended}
 
@@ -108,7 +108,7 @@ def test_a_check_is_waived_once(house: House, failed: int) -> None:
     (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
     with pytest.raises(GatehouseError, match="waived by"):
         waive(house.settings, "fct_a", RANGE, reason="again", days=3)
-    end_waiver(house.settings, made["waiver_id"])
+    end_waivers(house.settings, made["waiver_id"])
     waive(house.settings, "fct_a", RANGE, reason="again", days=3)
 
 
@@ -124,7 +124,13 @@ def test_several_checks_are_waived_at_once_or_none(house: House, failed: int) ->
     # Named twice, by a part and by its name: once.
     made = waive(house.settings, "fct_a", *names, names[0], reason=REASON, days=1)
     assert [each["check_name"] for each in made] == names
+    ids = [each["waiver_id"] for each in made]
+    with pytest.raises(GatehouseError, match="none was ended"):
+        end_waivers(house.settings, ids[0], "another")
+    assert len(list_waivers(house.settings)) == 2
     assert _gated(house, twice)["fct_a"].result == "passed"
+    end_waivers(house.settings, *ids)
+    assert list_waivers(house.settings) == []
 
 
 def test_who_waives_a_table_that_is_held_is_sent_to_the_cause(house: House, failed: int) -> None:
@@ -136,13 +142,22 @@ def test_who_waives_a_table_that_is_held_is_sent_to_the_cause(house: House, fail
     ("check", "reason", "days", "what"),
     [
         (RANGE, " ", 2, "needs a reason"),
+        (RANGE, "WHY", 2, "needs a reason"),
         (RANGE, REASON, 0, "1 to 90"),
         (RANGE, REASON, 91, "1 to 90"),
         ("expect", "", 2, "needs a reason"),
         ("no day after 2030", REASON, 2, "0 failed checks"),
         ("", REASON, 2, "0 failed checks"),
     ],
-    ids=["no reason", "no days", "too long", "empty reason", "a check that passed", "no check"],
+    ids=[
+        "no reason",
+        "placeholder",
+        "no days",
+        "too long",
+        "empty reason",
+        "a check that passed",
+        "no check",
+    ],
 )
 def test_what_cannot_be_waived(
     house: House, failed: int, check: str, reason: str, days: int, what: str

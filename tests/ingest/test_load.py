@@ -379,14 +379,21 @@ def test_the_reason_of_a_wrong_header_quotes_no_value(
     assert reason in stored
 
 
-def test_a_column_too_many_is_shown_by_its_position(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("jane@example.org", "column 8"), ("session_kind", "session_kind (column 8)")],
+    ids=["a value", "a name"],
+)
+def test_a_column_too_many_is_shown_by_a_name_that_is_none_of_a_row(
+    tmp_path: Path, name: str, shown: str
+) -> None:
     mapping = SHOP[: SHOP.index("columns:")] + "columns: same\n"
     settings = make_project(tmp_path, {"shop": mapping})
     head = "event_id,occurred_at,actor_id,actor_type,product_code,event_type,outcome_code"
-    put(settings, "shop/a.csv", head + ",jane@example.org\n")
+    put(settings, "shop/a.csv", f"{head},{name}\n")
     load(settings)
     [(reason,)] = query(settings, "select reason from lake.raw.files")
-    assert reason == "has columns that the contract does not: at position 8"
+    assert reason == f"has columns that the contract does not: {shown}"
 
 
 def test_rejected_file_is_tried_again_when_asked(shop: Settings) -> None:

@@ -36,7 +36,6 @@ def test_the_end_names_loaded_built_certified_held_and_found() -> None:
     for part in (
         "1 of 2 Airflow runs succeeded",
         "2 files, 100 rows = 90 loaded + 5 quarantined + 3 repeated + 2 left out",
-        "1 file rejected",
         "70 models in 2 builds",
         "2 tables, 100 rows",
         "fct_reports: unique_fct_reports_report_key failed",
@@ -75,6 +74,17 @@ def test_commands_are_shown_as_they_can_be_called(
     text = "\n".join(lines_of(_report(GOOD), "admin / x"))
     assert f"({shown} stop ends it)" in text
     assert f'{shown} sql "select' in text
+
+
+def test_files_that_cannot_be_read_are_named_with_the_reason_until_they_are_mended() -> None:
+    rejected = [{"source_id": "pay", "path": f"{n}.csv", "reason": "is empty"} for n in range(4)]
+    idle = replace(SUMMARY, loaded=Loaded(), models_built=0, rejected=rejected)
+    landing = Landing(files=9, waiting=0, rejected=4, unmatched=[], unmatched_count=0)
+    text = "\n".join(lines_of(replace(_report(GOOD, summary=idle), landing=landing), ""))
+    assert "Nothing new: 4 files here cannot be read" in text
+    assert "pay: 0.csv: is empty" in text
+    assert "3.csv" not in text
+    assert "files --status rejected; and more" in text
 
 
 def test_nothing_new_is_said_plainly() -> None:

@@ -18,6 +18,8 @@ Severity = Literal["critical", "warning"]
 # What of a check's observations is a number of rows or days, never a value of a row.
 _COUNTS = (
     "failing_rows",
+    "failing_files",
+    "file_count",
     "unexpected_count",
     "unexpected_percent",
     "missing_count",
@@ -65,6 +67,11 @@ class Check:
     observed: Mapping[str, Any] = field(default_factory=dict)
     is_waived: bool = False
 
+    @property
+    def feed(self) -> str:
+        """The raw table of which it looks at what arrived; empty for any other check."""
+        return str(self.observed.get("feed") or "")
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -97,25 +104,19 @@ class Checked:
             if each.result == result and each.severity in severities and not each.is_waived
         ]
 
-    @property
-    def kept_out(self) -> dict[str, list[str]]:
-        """Feeds of which too many rows were quarantined, with the sources that fill them."""
-        return {
-            str(each.observed["feed"]): [str(name) for name in each.observed.get("sources", [])]
-            for each in self.found("failed", "critical")
-            if each.observed.get("feed")
-        }
+    def lacking(self, severity: str) -> set[str]:
+        """Feeds of which rows were quarantined or files rejected."""
+        return {feed for each in self.found("failed", severity) if (feed := each.feed)}
 
-    @property
-    def by_one_check_alone(self) -> bool:
-        """Whether one critical check is all that holds it."""
+    def is_held_by(self, feed: str) -> bool:
+        """Whether what a feed lacks is all that holds it."""
         wrong = [*self.found("failed", "critical"), *self.found("could_not_check", "critical")]
-        return len(wrong) == 1 and not self.held_by
+        return {each.feed for each in wrong} == {feed} and not self.held_by
 
     def has_arrived(self, feed: str) -> bool:
         """Whether a feed was counted and is not missing here, or may be by a waiver."""
-        own = [each for each in self.checks if each.observed.get("feed") == feed]
-        return any(each.is_waived or each.result == "passed" for each in own)
+        own = [each for each in self.checks if each.feed == feed]
+        return bool(own) and all(each.is_waived or each.result == "passed" for each in own)
 
     @property
     def unchecked(self) -> list[Check]:
@@ -140,9 +141,9 @@ class Reader:
 def causes_of(tables: Iterable[Checked], readers: Sequence[Reader] | None = ()) -> list[Cause]:
     """What is wrong, one cause each, whatever number of tables it holds.
 
-    The root is a table that fails by itself and is held by none; or the feed of which too many rows
-    were quarantined, for all tables that are made of it. What could not be checked says nothing
-    about the data, so it is a cause of its own kind: one for one error.
+    The root is a table that fails by itself and is held by none; or the feed of which rows were
+    quarantined or files rejected, for all tables that are made of it. What could not be checked
+    says nothing about the data, so it is a cause of its own kind: one for one error.
 
     Args:
         tables: newest certificates.
@@ -152,11 +153,18 @@ def causes_of(tables: Iterable[Checked], readers: Sequence[Reader] | None = ()) 
     roots = [each for each in known if not each.is_certified and not each.held_by]
     failed = [each for each in roots if each.result == "failed"]
     warned = [each for each in known if each.is_certified and each.found("failed", "warning")]
-    feeds = sorted({feed for each in failed for feed in each.kept_out})
+    feeds: dict[str, Severity] = {}
+    for each in [*warned, *failed]:
+        severity: Severity = "warning" if each.is_certified else "critical"
+        feeds |= dict.fromkeys(each.lacking(severity), severity)
     return [
-        *(_feed(feed, known, readers) for feed in feeds),
-        *(_data(each, "critical", known, readers) for each in failed if not each.kept_out),
-        *(_data(each, "warning", known, readers) for each in warned),
+        *(_feed(feed, severity, known, readers) for feed, severity in sorted(feeds.items())),
+        *(
+            _data(each, "critical", known, readers)
+            for each in failed
+            if not each.lacking("critical")
+        ),
+        *(_data(each, "warning", known, readers) for each in warned if not each.lacking("warning")),
         *_infrastructure([each for each in roots if each not in failed], known, readers),
         *_infrastructure([each for each in known if each.unchecked], known, readers),
     ]
@@ -207,45 +215,71 @@ def _data(
         details={
             **_reach([root], known if severity == "critical" else [], readers),
             **_told(checks),
+            # Of rows that are missing they may be why.
+            "sources_rejected": _sources(
+                [
+                    each
+                    for each in root.found("failed", "critical", "warning")
+                    if each.observed.get("failing_files")
+                ]
+            ),
             "row_count": root.row_count,
             "snapshot_id": root.snapshot_id,
+            "is_waived": root.is_waived,
         },
     )
 
 
-def _feed(feed: str, known: list[Checked], readers: Sequence[Reader] | None) -> Cause:
+def _feed(
+    feed: str, severity: Severity, known: list[Checked], readers: Sequence[Reader] | None
+) -> Cause:
     """What is missing in one feed, and whatever does not hold in the tables that lack it.
 
     Also in those that another table holds besides: until they have it, it is missing.
     """
-    lacking = [each for each in known if each.result == "failed" and feed in each.kept_out]
+    lacking = [
+        each
+        for each in known
+        if feed in each.lacking(severity) and each.is_certified == (severity == "warning")
+    ]
     roots = sorted(lacking, key=lambda each: bool(each.held_by))
-    pairs = [(root, check) for root in roots for check in root.found("failed", "critical")]
-    own = [check for _, check in pairs if check.observed.get("feed") == feed]
+    pairs = [(root, check) for root in roots for check in root.found("failed", severity)]
+    # The same of every table.
+    own = list({check.name: check for _, check in reversed(pairs) if check.feed == feed}.values())
     others = [
         replace(check, name=f"{root.table}: {check.name}")
         for root, check in pairs
-        if not check.observed.get("feed")
+        if not check.feed
     ]
+    rejected = [check for check in own if check.observed.get("failing_files")]
+    quarantined = [check for check in own if check not in rejected]
+    what = [f"{check.observed['failing_files']} of its files were rejected" for check in rejected]
+    what += ["too many of its rows are in quarantine"] * bool(quarantined)
     return Cause(
         key=data_key(f"raw.{feed}"),
         kind="data",
-        severity="critical",
+        severity=severity,
         subject=roots[0].table,
-        title=f"raw.{feed}: too many of its rows are in quarantine, and missing in {_named(roots)}",
+        title=f"raw.{feed}: {' and '.join(what)}, and missing in {_named(roots)}",
         seen_at=max(each.checked_at for each in roots),
         owner=own[0].owner,
         details={
-            **_reach(roots, known, readers),
-            **_told([own[0], *others]),
+            **_reach(roots, known if severity == "critical" else [], readers),
+            **_told([*own, *others]),
             "snapshot_id": max(each.snapshot_id for each in roots),
             "roots": [each.table for each in roots],
             # Of the others, something else would hold them still.
-            "by_this_alone": [each.table for each in roots if each.by_one_check_alone],
+            "by_this_alone": [each.table for each in roots if each.is_held_by(feed)],
+            "lacking": sorted(check.name for check in own),
             "feed": feed,
-            "sources": roots[0].kept_out[feed],
+            "sources": _sources(quarantined),
+            "sources_rejected": _sources(rejected),
         },
     )
+
+
+def _sources(checks: list[Check]) -> list[str]:
+    return sorted({str(name) for each in checks for name in each.observed.get("sources", [])})
 
 
 def _infrastructure(
@@ -303,6 +337,16 @@ def _reach(
     }
 
 
+def waiting(readers: Iterable[Reader], known: list[Checked]) -> dict[str, list[str]]:
+    """The detections that would be held now, each with the tables that hold it."""
+    broken = {each.table for each in known if not each.is_certified}
+    return {
+        each.detection_id: sorted(broken & {*each.reads})
+        for each in readers
+        if broken & {*each.reads} and not _goes_on(each, known)
+    }
+
+
 def _goes_on(reader: Reader, known: list[Checked]) -> bool:
     """Whether a detection can do without some products of whatever it reads that failed."""
     broken = [each for each in known if each.table in reader.reads and not each.is_certified]
@@ -351,6 +395,14 @@ def _day(text: object) -> str | None:
         return None
 
 
+def _where(observed: Mapping[str, Any]) -> list[str]:
+    """The day and product of a monitor's worst reading, and of values that were certified which."""
+    names = {"day", "product"} if "limit_name" in observed else set()
+    if observed.get("limit_name") in ("value_drop", "value_rise"):
+        names |= {"value"}
+    return [f"{name} {observed[name]}" for name in sorted(names & {*observed}, reverse=True)]
+
+
 def _check(check: Check) -> dict[str, Any]:
     counts = {
         name: value
@@ -363,4 +415,5 @@ def _check(check: Check) -> dict[str, Any]:
         "reason": check.reason,
         "owner": check.owner,
         "counts": counts,
+        "where": _where(check.observed),
     }

@@ -41,8 +41,10 @@ class Keeper:
         People are told when it opens and when it gets worse, not when it is merely seen again.
         """
         found = open_incident(self.session, cause.key)
-        if found is not None and found.severity == "critical" and cause.severity == "warning":
-            self.resolve(found, "passed")  # what is left is another, lesser thing
+        if found is not None and _is_another(found, cause):
+            lesser = found.severity == "critical" and cause.severity == "warning"
+            how = "waived" if cause.details.get("is_waived") else "passed"
+            self.resolve(found, how if lesser else "other")
             found = None
         if found is None:
             return self._open(cause)
@@ -170,7 +172,7 @@ def _over(incident: Incident, tables: Mapping[str, Checked]) -> str:
         if not roots:
             return "gone"
         feed = incident.details.get("feed")
-        if not feed and any(each.kept_out and not each.held_by for each in roots):
+        if not feed and any(each.lacking(incident.severity) and not each.held_by for each in roots):
             return "part"
         # What else may be wrong with a table by now is a cause of its own.
         mended = [each for each in roots if feed and each.has_arrived(feed)]
@@ -265,6 +267,19 @@ def open_incidents(session: Session) -> list[Incident]:
     """Incidents that are not over, the oldest first."""
     query = sa.select(Incident).where(Incident.state != "resolved").order_by(Incident.opened_at)
     return list(session.scalars(query))
+
+
+def _is_another(incident: Incident, cause: Cause) -> bool:
+    """Whether what is wrong now is another thing than the incident tells of.
+
+    A lesser one than a critical one is what is left of it; and a table of which none of the checks
+    failed that failed before has another fault.
+    """
+    if incident.severity == "critical" and cause.severity == "warning":
+        return True
+    before, now = ({*each.details.get("failing", ())} for each in (incident, cause))
+    is_newer = cause.seen_at > incident.last_seen_at
+    return is_newer and bool(before) and bool(now) and before.isdisjoint(now)
 
 
 def _kept(incident: Incident, cause: Cause) -> dict[str, Any]:

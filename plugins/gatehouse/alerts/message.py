@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatehouse.cli.output import printable
+from gatehouse.ingest.again import SHOW_REJECTED
+from gatehouse.store.access import PLACEHOLDER
 from gatehouse.store.models import Incident
 
 _EVENTS = {
@@ -21,6 +23,7 @@ _HOW = {
     "waived": "a waiver lets it pass",
     "checked": "it could be checked again",
     "succeeded": "the next run succeeded",
+    "other": "something else is wrong with it by now, which is told by itself",
     "gone": "the table is gone",
     "part": "it is part of the incident of a feed that the table lacks",
     "sent": "the channel works again",
@@ -117,15 +120,15 @@ def _facts(incident: Incident) -> list[tuple[str, str]]:
         ("Detections that go on with the other products", _names(details.get("going_on"))),
         ("Affected", _names(details.get("owners"))),
         ("Owner", incident.owner),
+        ("Taken by", incident.acknowledged_by_name or ""),
     ]
 
 
 def _check(check: Mapping[str, Any]) -> str:
     named = check.get("column") or ""
     column = f" of {named}" if named not in check.get("check", "") else ""
-    counts = ", ".join(
-        f"{k.replace('_', ' ')} {_number(v)}" for k, v in check.get("counts", {}).items()
-    )
+    told = [f"{k.replace('_', ' ')} {_number(v)}" for k, v in check.get("counts", {}).items()]
+    counts = ", ".join([*check.get("where", []), *told])
     reason = f" It is checked because: {check['reason']}" if check.get("reason") else ""
     return f"{check.get('check', '')}{column}{f' ({counts})' if counts else ''}.{reason}"
 
@@ -158,60 +161,70 @@ def _names(names: object) -> str:
 
 def _commands(incident: Incident) -> list[tuple[str, str]]:
     subject = shlex.quote(printable(incident.subject_name))
-    acknowledge = ("Take it", f"gatehouse alerts ack {incident.incident_id}")
+    acknowledge = [("Take it", f"gatehouse alerts ack {incident.incident_id}")]
+    if incident.state == "acknowledged":
+        acknowledge = []
     if incident.kind == "infrastructure":
         return [
             ("Look closer", f"gatehouse certificate {subject}"),
             ("Check again", f"gatehouse gate --table {subject}"),
-            acknowledge,
+            *acknowledge,
         ]
     if incident.kind == "channel":
-        return [("Try it", f"gatehouse alerts test --channel {subject}"), acknowledge]
+        return [("Try it", f"gatehouse alerts test --channel {subject}"), *acknowledge]
     if incident.kind != "data":
         look = incident.details.get("look", "gatehouse status")
-        return [("Look closer", look), acknowledge]
+        return [("Look closer", look), *acknowledge]
     checks = incident.details.get("checks", [])
     check = next((each["check"] for each in checks if each.get("check")), "CHECK")
     if incident.details.get("feed"):
-        return [*_of_feed(incident.details, check), acknowledge]
+        return [*_of_feed(incident.severity, incident.details, check), *acknowledge]
     return [
         ("Look closer", f"gatehouse certificate {subject}"),
         ("See rows", f"gatehouse certificate {subject} {_quoted(check)} --rows"),
-        *(
-            [
-                (
-                    "Let it pass",
-                    _waive(incident.subject_name, incident.details.get("failing") or [check]),
-                )
-            ]
-            if incident.severity == "critical"
-            else []
-        ),
-        ("Go back", f"gatehouse rollback {subject} --reason WHY"),
-        acknowledge,
+        *_of_files(incident.details),
+        _decide(incident, incident.details.get("failing") or [check]),
+        *acknowledge,
     ]
 
 
-def _of_feed(details: Mapping[str, Any], check: str) -> Iterator[tuple[str, str]]:
-    """Of rows in quarantine: they are seen and mended where they are kept, not in a table."""
+def _decide(incident: Incident, failing: list[str]) -> tuple[str, str]:
+    """What a person may do: readers have the version before one that is held already."""
+    if incident.severity == "critical":
+        return "Let it pass", _waive(incident.subject_name, failing)
+    return "Go back", f"gatehouse rollback {_quoted(incident.subject_name)} --reason {PLACEHOLDER}"
+
+
+def _of_feed(severity: str, details: Mapping[str, Any], check: str) -> Iterator[tuple[str, str]]:
+    """Of what was not loaded: it is seen and mended where it is kept, not in a table."""
+    yield from _of_files(details)
     for name in details.get("sources", [])[:_MOST_COMMANDS]:
         source = _quoted(name)
         yield f"Why, of {name}", f"gatehouse quarantine list --source {source}"
         yield f"Once it is mended, {name}", f"gatehouse quarantine replay --source {source}"
+    if severity != "critical":
+        return
     roots = details.get("roots", [])
     for table in roots[:_MOST_COMMANDS]:
         if table in details.get("by_this_alone", []):
-            yield f"Let it pass in {table}", _waive(table, [check])
+            yield f"Let it pass in {table}", _waive(table, details.get("lacking") or [check])
         else:
             yield f"What else holds {table}", f"gatehouse certificate {_quoted(table)}"
     if len(roots) > _MOST_COMMANDS:
         yield f"The other {len(roots) - _MOST_COMMANDS} tables", "gatehouse status"
 
 
+def _of_files(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in details.get("sources_rejected", [])[:_MOST_COMMANDS]:
+        source = _quoted(name)
+        yield f"Which files, of {name}", f"{SHOW_REJECTED} --source {source}"
+        yield f"Once they are mended, {name}", f"gatehouse ingest --source {source}"
+
+
 def _waive(table: str, checks: Iterable[str]) -> str:
     """The command that lets all pass: a table is held until the last one does."""
     names = " ".join(map(_quoted, dict.fromkeys(checks)))
-    return f"gatehouse waive {_quoted(table)} {names} --days 1 --reason WHY"
+    return f"gatehouse waive {_quoted(table)} {names} --days 1 --reason {PLACEHOLDER}"
 
 
 def _quoted(text: str) -> str:

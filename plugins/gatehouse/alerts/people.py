@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from gatehouse.errors import GatehouseError
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.access import person
+from gatehouse.store.access import given_reason, person
 from gatehouse.store.models import AlertDelivery, Incident
 
 MOST_HOURS = 7 * 24
@@ -97,10 +97,7 @@ def snooze(settings: Settings, incident_id: str, *, hours: int, reason: str) -> 
     Raises:
         GatehouseError: there is no reason, no such incident, or it is over.
     """
-    if not reason.strip():
-        raise GatehouseError(
-            "To snooze needs a reason.", next_step='say why: --reason "mended in tonight\'s run"'
-        )
+    reason = given_reason(reason, "A snooze", "mended in tonight's run")
     if not 1 <= hours <= MOST_HOURS:
         raise GatehouseError(
             f"A snooze lasts 1 to {MOST_HOURS} hours.",
@@ -108,7 +105,7 @@ def snooze(settings: Settings, incident_id: str, *, hours: int, reason: str) -> 
         )
     with open_store(settings).begin() as session:
         found = _find_open(session, incident_id)
-        found.snoozed_by_name, found.snooze_reason = person(), reason.strip()
+        found.snoozed_by_name, found.snooze_reason = person(), reason
         found.snoozed_until_at = datetime.now(UTC) + timedelta(hours=hours)
         return _as_dict(found)
 

@@ -1,27 +1,37 @@
-"""Whether what arrived for a table was fit to load: the share of its rows that was quarantined."""
+"""Whether what arrived for a table was fit to load: files rejected, rows quarantined."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import duckdb
 
 from gatehouse.gate.lineage import CoreTable
-from gatehouse.gate.results import CheckResult, Outcome
+from gatehouse.gate.results import CheckResult, Outcome, Severity
 from gatehouse.gate.subject import Subject
 from gatehouse.gate.suites import Suite
+from gatehouse.ingest.again import came_again
 from gatehouse.lake.sql import literal
 from gatehouse.settings import Settings
 
-NAME = "rows quarantined of {}"
+QUARANTINED = "rows quarantined of {}"
+REJECTED = "files rejected of {}"
 # Of a few rows any share may be wrong.
 _LEAST_ROWS = 100
 _AT_LEAST = timedelta(days=1)
-_REASON = (
-    "Rows that were kept out are missing in everything made from the others, and not at random: "
-    "mend the mapping or the source, then gatehouse quarantine replay."
-)
+_REASONS = {
+    QUARANTINED: (
+        "Rows that were kept out are missing in everything made from the others, and not at "
+        "random: mend the mapping or the source, then gatehouse quarantine replay."
+    ),
+    REJECTED: (
+        "Nothing of a file that was rejected is in the lake: put one that can be read at its path, "
+        "or mend the mapping; then gatehouse ingest."
+    ),
+}
 
 
 def feeds_of(table: CoreTable, known: Mapping[str, CoreTable]) -> tuple[str, ...]:
@@ -50,10 +60,12 @@ def sources_by_contract(settings: Settings) -> dict[str, list[str]]:
 
 
 def not_counted(table: CoreTable, suite: Suite, reason: str) -> list[CheckResult]:
-    """The check of a table's feeds where it is not known which sources fill them."""
+    """The checks of a table's feeds where it is not known which sources fill them."""
     if not table.sources:
         return []
-    return [_check(suite, "its feeds", "could_not_check", {"error": reason})]
+    return [
+        _check(suite, name, "its feeds", "could_not_check", {"error": reason}) for name in _REASONS
+    ]
 
 
 def arrivals(
@@ -63,7 +75,7 @@ def arrivals(
     subject: Subject,
     since: datetime | None,
 ) -> list[CheckResult]:
-    """One check a feed: how many of the rows that arrived for the version were quarantined.
+    """Two checks a feed: rows quarantined, and files rejected, of what arrived for the version.
 
     Args:
         connection: with the lake pinned.
@@ -76,57 +88,111 @@ def arrivals(
         return []
     # Not from the start of the build: one that was held is not mended by the next.
     since = since or datetime(1970, 1, 1, tzinfo=UTC)
-    found, end = [], subject.interval_end_at
+    found: list[CheckResult] = []
     for feed, sources in sorted(feeds.items()):
-        rows, quarantined = _counts(connection, sources, since, end)
-        if rows < _LEAST_ROWS:  # a file every few minutes: none of them is much
-            rows, quarantined = _counts(connection, sources, min(since, end - _AT_LEAST), end)
-        if rows < _LEAST_ROWS:
-            continue
-        share = quarantined / rows
-        result: Outcome = "failed" if share > suite.most_quarantined else "passed"
-        observed = {
-            "row_count": rows,
-            "failing_rows": quarantined,
-            "share": round(share, 4),
-            "limit": suite.most_quarantined,
-            "feed": feed,
-            "sources": sorted(sources),
-        }
-        found.append(_check(suite, feed, result, observed))
+        arrived = _Arrived(connection, feed, sorted(sources), since, subject.interval_end_at)
+        found += [check for check in (arrived.rejected(suite), arrived.quarantined(suite)) if check]
     return found
 
 
-def _check(suite: Suite, feed: str, result: Outcome, observed: Mapping[str, object]) -> CheckResult:
+@dataclass(frozen=True)
+class _Arrived:
+    """What arrived for one feed until the end of a build."""
+
+    connection: duckdb.DuckDBPyConnection
+    feed: str
+    sources: list[str]
+    since: datetime
+    end: datetime
+
+    def quarantined(self, suite: Suite) -> CheckResult | None:
+        """The check of rows; None where too few arrived to tell."""
+        counts = self._rows(self.since)
+        if sum(rows for _, rows, _ in counts) < _LEAST_ROWS:  # a file every few minutes
+            counts = self._rows(self._a_day)
+        total = sum(rows for _, rows, _ in counts)
+        if total < _LEAST_ROWS:
+            return None
+        failing = sum(quarantined for _, _, quarantined in counts)
+        observed = {
+            "row_count": total,
+            "failing_rows": failing,
+            **self._told(suite, failing / total, [name for name, _, each in counts if each]),
+        }
+        result: Outcome = "failed" if failing / total > suite.most_quarantined else "passed"
+        return _check(suite, QUARANTINED, self.feed, result, observed)
+
+    def rejected(self, suite: Suite) -> CheckResult | None:
+        """The check of files: one that is much of what arrived holds the table, others warn.
+
+        How many rows a rejected file has nobody knows; how large it is, and how many files came.
+        """
+        is_rejected = "filter (status_code = 'rejected')"
+        row = self._ask(
+            f"count(*), count(*) {is_rejected}, sum(size_bytes), sum(size_bytes) {is_rejected}, "
+            f"list(distinct source_id) {is_rejected}",
+            self._a_day,
+        )[0]
+        files, rejected, size, rejected_size, names = row
+        if not files:
+            return None
+        share = max(rejected / files, float(rejected_size or 0) / float(size or 1))
+        observed = {
+            "file_count": files,
+            "failing_files": rejected,
+            **self._told(suite, share, names or []),
+        }
+        result: Outcome = "failed" if rejected else "passed"
+        severity: Severity = "critical"
+        if rejected and share <= suite.most_quarantined:
+            severity = "warning"
+        return _check(suite, REJECTED, self.feed, result, observed, severity)
+
+    @property
+    def _a_day(self) -> datetime:
+        return min(self.since, self.end - _AT_LEAST)
+
+    def _told(self, suite: Suite, share: float, failing: Collection[str]) -> dict[str, object]:
+        return {
+            "share": round(share, 4),
+            "limit": suite.most_quarantined,
+            "feed": self.feed,
+            # Who has nothing to mend is not named.
+            "sources": sorted(failing) or self.sources,
+        }
+
+    def _rows(self, since: datetime) -> list[tuple[str, int, int]]:
+        """Rows that arrived by source, and those of them that were quarantined."""
+        return self._ask(
+            "source_id, sum(rows_in)::bigint, sum(rows_quarantined)::bigint",
+            since,
+            "group by source_id order by source_id",
+        )
+
+    def _ask(self, what: str, since: datetime, grouped: str = "") -> list[tuple[Any, ...]]:
+        """Of the files in whose place none has come since."""
+        named = ", ".join(literal(source) for source in self.sources)
+        return self.connection.execute(
+            f"select {what} from lake.raw.files as files where source_id in ({named}) "
+            f"and ingested_at >= $1 and ingested_at < $2 and not {came_again('$2')} {grouped}",
+            [each.astimezone(UTC).replace(tzinfo=None) for each in (since, self.end)],
+        ).fetchall()
+
+
+def _check(
+    suite: Suite,
+    name: str,
+    feed: str,
+    result: Outcome,
+    observed: Mapping[str, object],
+    severity: Severity = "critical",
+) -> CheckResult:
     return CheckResult(
         tool="gate",
-        name=NAME.format(feed),
-        severity="critical",
+        name=name.format(feed),
+        severity=severity,
         result=result,
-        reason=_REASON,
+        reason=_REASONS[name],
         owner=suite.owner,
         observed=observed,
     )
-
-
-def _counts(
-    connection: duckdb.DuckDBPyConnection, sources: Collection[str], since: datetime, end: datetime
-) -> tuple[int, int]:
-    """Rows that arrived, and those of them that were quarantined.
-
-    A file counts no more once one that takes its place has brought its rows again: as many at
-    the same path, of which what had been loaded was known. Where nothing had been loaded, nothing
-    says that they are the same rows.
-    """
-    named = ", ".join(literal(source) for source in sorted(sources))
-    row = connection.execute(
-        "select coalesce(sum(rows_in), 0), coalesce(sum(rows_quarantined), 0) "
-        f"from lake.raw.files as files where source_id in ({named}) "
-        "and ingested_at >= $1 and ingested_at < $2 and not (files.rows_loaded > 0 and exists ("
-        "select 1 from lake.raw.files as later where later.source_id = files.source_id "
-        "and later.path = files.path and later.ingested_at > files.ingested_at "
-        "and later.ingested_at < $2 and later.rows_in >= files.rows_in "
-        "and later.rows_repeated >= files.rows_loaded))",
-        [each.astimezone(UTC).replace(tzinfo=None) for each in (since, end)],
-    ).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import typer
@@ -229,7 +230,9 @@ def waive(
     ] = None,
     reason: Annotated[str, typer.Option(help="Why it may be read nevertheless.")] = "",
     days: Annotated[int, typer.Option(help="How long, at most 90.")] = 1,
-    end: Annotated[str, typer.Option(help="Id of a waiver that ends now.")] = "",
+    end: Annotated[
+        list[str] | None, typer.Option(help="Id of a waiver that ends now; may be repeated.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let failed checks of a table not decide, for a while, in your name.
@@ -237,12 +240,12 @@ def waive(
     They go on being made and shown as failed; each waiver is told wherever it acts. What could
     not be checked cannot be waived. Then check the table again: gatehouse gate --table.
     """
-    from gatehouse.gate.waivers import end_waiver
+    from gatehouse.gate.waivers import end_waivers
     from gatehouse.gate.waivers import waive as make
 
     settings = Settings()
     found = (
-        [end_waiver(settings, end)]
+        end_waivers(settings, *end)
         if end
         else make(settings, table, *(checks or []), reason=reason, days=days)
     )
@@ -257,7 +260,8 @@ def waive(
             if end
             else f"{what}: waived by {each['person_name']} until {until} ({each['waiver_id']})"
         )
-    typer.echo(f"Next: gatehouse gate --table {found[0]['table_name']}")
+    tables = dict.fromkeys(f"--table {each['table_name']}" for each in found)
+    typer.echo(f"Next: gatehouse gate {' '.join(tables)}")
 
 
 def waivers(
@@ -329,9 +333,16 @@ def sql(
 
     text = sys.stdin.read() if query == "-" else query
     answer = run_query(Settings(), text, limit=limit, allow_expired=allow_expired, needs=needs)
+    _tell_held(answer.held)
     show_answer(answer, as_json=as_json, as_csv=as_csv)
     if answer.is_cut:
         typer.echo(f"Only the first {limit:,} rows are shown; --limit 0 shows all.", err=True)
+
+
+def _tell_held(held: Mapping[str, str]) -> None:
+    """On stderr: what is asked is answered, of an older state than there is."""
+    for table, why in held.items():
+        typer.echo(f"{table}: {printable(why)}", err=True)
 
 
 def actor(
@@ -345,11 +356,17 @@ def actor(
 
     With --json one object an actor, in the order asked for.
     """
-    from gatehouse.gate.actor import read_actor
+    from gatehouse.gate.actor import PARTS, read_actor
+    from gatehouse.gate.published import held_now
     from gatehouse.gate.query import certified_session
     from gatehouse.gate.show import show_actor
 
     ids = sys.stdin.read().split() if actor_ids == ["-"] else actor_ids
+    if not ids:
+        raise GatehouseError(
+            "There was no id to read.", next_step="give ids, or one a line on stdin with -."
+        )
+    _tell_held(held_now(Settings(), {table for table, _ in PARTS.values()}))
     unknown = []
     with certified_session(Settings(), allow_expired=allow_expired) as connection:
         for each in ids:

@@ -84,10 +84,16 @@ class Forecast:
     expected: float
     spread: float
 
-    def chance(self, observed: float) -> float:
-        """Distance of ``observed`` in standard deviations, those of counting included."""
+    def chance(self, observed: float, parts: float | None = None) -> float:
+        """Distance of ``observed`` in standard deviations, those of counting included.
+
+        Args:
+            observed: the count.
+            parts: how many independent parts it is expected to have; default: each counts once.
+        """
         off = math.log((observed + 0.5) / (self.expected + 0.5))
-        return off / math.hypot(self.spread, 1 / math.sqrt(self.expected + 0.5))
+        counted = self.expected if parts is None else min(parts, self.expected)
+        return off / math.hypot(self.spread, 1 / math.sqrt(counted + 0.5))
 
 
 def forecast(days: Sequence[date], counts: Sequence[float], day: date) -> Forecast:
@@ -214,15 +220,21 @@ def _volume(limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Read
         return
     # Of days that were kept before rows were counted like this, there is their plain number.
     is_counted = all(each.counted is not None for each in (now, *past.profiles))
-    parts: tuple[tuple[str, Callable[[Profile], int]], ...] = (
-        ("rows", lambda profile: (profile.counted or 0) if is_counted else profile.rows),
+    counts: tuple[tuple[str, Callable[[Profile], int]], ...] = (
         ("units", lambda profile: profile.units),
+        ("rows", lambda profile: (profile.counted or 0) if is_counted else profile.rows),
     )
-    for name, count in parts:
+    parts_of_rows = None
+    for name, count in counts:
         found = forecast(past.days, [count(each) for each in past.profiles], key[0])
         is_young = len(past.days) < _YOUNG_DAYS and count(now) > found.expected
         if found.expected >= limits.least and not is_young:
-            yield _against(found, count(now), key, f"{name}_drop", f"{name}_rise")
+            yield _against(found, count(now), key, (f"{name}_drop", f"{name}_rise"), parts_of_rows)
+        if len(past.days) < _YOUNG_DAYS:
+            # Rows come by the unit. How far that scatters them is in the spread of a long past. In
+            # a short one each unit's are taken as geometric: the variance of their sum, over its
+            # square, is then near 2 / units.
+            parts_of_rows = found.expected / 2
 
 
 def _usual_weekdays(past: Past, *, is_empty: bool) -> set[int]:
@@ -238,13 +250,13 @@ def _usual_weekdays(past: Past, *, is_empty: bool) -> set[int]:
     return {weekday for weekday in seen if 2 * seen.count(weekday) >= weeks}
 
 
-def _against(found: Forecast, observed: float, key: Key, drop: str, rise: str) -> Reading:
+def _against(
+    found: Forecast, observed: float, key: Key, monitors: tuple[str, str], parts: float | None
+) -> Reading:
     change = observed / found.expected - 1
-    is_chance = abs(found.chance(observed)) < _Z
+    is_chance = abs(found.chance(observed, parts)) < _Z
     distance = 0.0 if is_chance else abs(change)
-    return Reading(
-        drop if change < 0 else rise, "", *key, distance, observed, round(found.expected, 1)
-    )
+    return Reading(monitors[change >= 0], "", *key, distance, observed, round(found.expected, 1))
 
 
 def _shape(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Reading]:

@@ -18,6 +18,7 @@ from gatehouse.gate.failing_sql import of_expectation, of_monitor
 from gatehouse.gate.lineage import CoreTable, core_tables
 from gatehouse.gate.masking import Mask
 from gatehouse.gate.suites import Suite, load_suite
+from gatehouse.ingest.again import SHOW_QUARANTINED, SHOW_REJECTED
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store.access import record_access
@@ -145,6 +146,10 @@ def _query(
                 query = of_expectation(expectation, table.table)
                 return query, "" if query else "it is about the table as a whole"
         return "", "the expectation is not in the suite any more"
+    if check["observed"].get("feed"):
+        shown = SHOW_REJECTED if "failing_files" in check["observed"] else SHOW_QUARANTINED
+        sources = [f"{shown} --source {each}" for each in check["observed"].get("sources", [])]
+        return "", f"it is about what was not loaded: {'; '.join(sources)}"
     for drift in suite.drift:
         own = check["check"].rpartition(": ")[0] == drift.of
         if own and "limit_name" in check["observed"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,8 +11,10 @@ import duckdb
 import sqlalchemy as sa
 
 from gatehouse.errors import GatehouseError
+from gatehouse.gate.certificate import newest_certificates
 from gatehouse.gate.lineage import upstream_of
 from gatehouse.gate.needs import Needs, newest_without_warnings, read_warnings
+from gatehouse.gate.results import CERTIFYING
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -100,6 +103,32 @@ def certified_versions(
     """
     shown = published_versions(settings, needs=needs)
     return {name: each for name, each in shown.items() if allow_expired or not each.is_expired}
+
+
+def held_now(settings: Settings, tables: Collection[str]) -> dict[str, str]:
+    """Of the tables, those of which readers have an older version than was checked, and why.
+
+    Args:
+        settings: which home.
+        tables: names; others are left out.
+    """
+    with open_store(settings, read_only=True).begin() as session:
+        newest = newest_certificates(session)
+    shown = published_versions(settings)
+    return {
+        each.table_name: f"held at snapshot {each.snapshot_id}; this is of the certified version "
+        f"before it, {at.snapshot_id}{_covered(at)}. Why: gatehouse certificate {each.table_name}"
+        for each in newest
+        if each.table_name in tables
+        and (at := shown.get(each.table_name)) is not None
+        and at.snapshot_id < each.snapshot_id
+        and (each.held_by or each.result not in CERTIFYING)
+    }
+
+
+def _covered(shown: Published) -> str:
+    to = shown.covered_to
+    return f", of what arrived until {to:%Y-%m-%d %H:%M} UTC" if to else ""
 
 
 def open_certified(

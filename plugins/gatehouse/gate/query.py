@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -16,6 +16,7 @@ from gatehouse.gate.needs import Needs
 from gatehouse.gate.published import (
     Published,
     certified_versions,
+    held_now,
     open_certified,
     published_versions,
 )
@@ -37,11 +38,14 @@ class Answer:
         columns: names, in order.
         rows: at most as many as asked for.
         is_cut: there were more.
+        held: tables of the query of which readers have an older version than there is; see
+            `gatehouse.gate.published.held_now`.
     """
 
     columns: list[str]
     rows: list[tuple[Any, ...]]
     is_cut: bool
+    held: Mapping[str, str] = field(default_factory=dict)
 
     def as_dicts(self) -> list[dict[str, Any]]:
         """One dictionary a row; of columns of one name the last wins."""
@@ -70,7 +74,7 @@ def run_query(
     """
     with certified_session(settings, allow_expired=allow_expired, needs=needs) as connection:
         certified = certified_versions(settings, allow_expired=allow_expired, needs=needs)
-        _inspect(settings, connection, sql, certified)
+        read = _inspect(settings, connection, sql, certified)
         try:
             cursor = connection.execute(sql)
             columns = [column[0] for column in cursor.description or []]
@@ -80,7 +84,7 @@ def run_query(
                 f"The query failed: {error}", next_step="gatehouse tables lists tables and columns."
             ) from error
     cut = bool(limit) and len(rows) > limit
-    return Answer(columns, rows[:limit] if cut else rows, cut)
+    return Answer(columns, rows[:limit] if cut else rows, cut, held_now(settings, read))
 
 
 @contextmanager
@@ -105,8 +109,8 @@ def _inspect(
     connection: duckdb.DuckDBPyConnection,
     sql: str,
     certified: dict[str, Published],
-) -> None:
-    """Refuse what is no single SELECT on certified tables.
+) -> set[str]:
+    """The tables that are read; what is no single SELECT on certified ones is refused.
 
     A certified session also has each pinned version of the whole lake attached, the restricted
     schema in it: so what a query names is read from its syntax tree, and all else refused.
@@ -120,10 +124,11 @@ def _inspect(
             "Only one SELECT (or FROM, VALUES, DESCRIBE, SUMMARIZE) at a time can be answered.",
             next_step="for anything else open the tables in Python: gatehouse.connect()",
         )
+    read = set()
     names = {key for node in _nodes(tree) for key in _cte_names(node)}
     for node in _nodes(tree):
         if node.get("type") == "BASE_TABLE" and "table_name" in node:
-            _inspect_table(settings, node, names, certified)
+            read |= _inspect_table(settings, node, names, certified)
         elif node.get("type") == "TABLE_FUNCTION" and "function" in node:
             called = str(node["function"].get("function_name", "")).lower()
             if called not in _HARMLESS:
@@ -131,6 +136,7 @@ def _inspect(
                     f"The table function {called} is not available here.",
                     next_step="read certified tables by name; gatehouse tables lists them.",
                 )
+    return read
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
@@ -163,14 +169,14 @@ def _cte_names(node: dict[str, Any]) -> list[str]:
 
 def _inspect_table(
     settings: Settings, node: dict[str, Any], ctes: set[str], certified: dict[str, Published]
-) -> None:
+) -> set[str]:
     name = str(node["table_name"])
     catalog, schema = str(node.get("catalog_name") or ""), str(node.get("schema_name") or "")
     home = catalog.lower() in ("", LAKE) and schema.lower() in ("", CERTIFIED_SCHEMA, LAKE)
     if home and name.lower() in certified:
-        return
+        return {name.lower()}
     if not catalog and not schema and name.lower() in ctes:
-        return
+        return set()
     shown = published_versions(settings) if home else {}
     if name.lower() in shown and not shown[name.lower()].is_expired:
         raise GatehouseError(

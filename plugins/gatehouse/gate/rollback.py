@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.attach import write_attach_file
+from gatehouse.gate.certificate import newest_certificates
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.past import forget
 from gatehouse.gate.publish import alone, move, newest_good, show_instead
@@ -23,7 +24,7 @@ from gatehouse.lake import Lake
 from gatehouse.lake.sql import identifier
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.access import person
+from gatehouse.store.access import given_reason, person
 from gatehouse.store.models import Certificate, PublishedVersion, Rollback
 
 
@@ -73,19 +74,17 @@ def roll_back(settings: Settings, table: str, *, to: int | None, reason: str) ->
 
     Raises:
         GatehouseError: no reason, no such table, or no such version; or no version is named and
-            the table is rolled back already: whoever says it twice does not go back twice.
+            readers have an older one already, by a rollback or because the newest is held: whoever
+            means that one must not go back further.
     """
-    if not reason.strip():
-        raise GatehouseError(
-            "A rollback needs a reason.", next_step='say why: --reason "scores doubled since noon"'
-        )
+    reason = given_reason(reason, "A rollback", "scores doubled since noon")
     names = _with_downstream(settings, table)
     now = datetime.now(UTC)
     moved = []
     with _told_to_tools(settings), open_store(settings).begin() as session:
         alone(session)
         if to is None:
-            _require_first(session, table)
+            _require_first(session, table, now)
         target = _target(session, table, to, now)
         for name in names:
             shown = session.get(PublishedVersion, name)
@@ -102,7 +101,7 @@ def roll_back(settings: Settings, table: str, *, to: int | None, reason: str) ->
                     from_snapshot_id=shown.snapshot_id,
                     to_snapshot_id=moved[-1].to_snapshot_id,
                     person_name=person(),
-                    reason=reason.strip(),
+                    reason=reason,
                     created_at=now,
                 )
             )
@@ -184,7 +183,7 @@ def _told_to_tools(settings: Settings) -> Iterator[None]:
         write_attach_file(settings)
 
 
-def _require_first(session: Session, table: str) -> None:
+def _require_first(session: Session, table: str, now: datetime) -> None:
     there = session.scalar(
         sa.select(Rollback).where(
             Rollback.table_name == table,
@@ -196,6 +195,20 @@ def _require_first(session: Session, table: str) -> None:
         raise GatehouseError(
             f"{table} is rolled back to {there.to_snapshot_id} already, by {there.person_name}.",
             next_step=f"further back: gatehouse rollback {table} --to SNAPSHOT",
+        )
+    shown = session.get(PublishedVersion, table)
+    held = [
+        each
+        for each in newest_certificates(session)
+        if each.table_name == table and (each.held_by or each.result not in CERTIFYING)
+    ]
+    if shown and held and held[0].snapshot_id > shown.snapshot_id:
+        older = newest_good(session, table, shown.snapshot_id - 1, now)
+        further = f": gatehouse rollback {table} --to {older.snapshot_id}" if older else ""
+        raise GatehouseError(
+            f"{table} is held at snapshot {held[0].snapshot_id}: readers have the version before "
+            f"it, {shown.snapshot_id}, already.",
+            next_step=f"if that one is wrong, too, name the one to go back to{further}",
         )
 
 

@@ -16,6 +16,7 @@ from gatehouse.errors import GatehouseError
 from gatehouse.gate.failing import FailingRows
 from gatehouse.gate.query import Answer
 from gatehouse.gate.results import CERTIFYING
+from gatehouse.ingest.again import SHOW_REJECTED
 
 # A spreadsheet runs a cell that starts with one of these.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -42,8 +43,11 @@ def show_status(found: Mapping[str, Any]) -> None:
     columns = ["table", "state", "certified_snapshot", "rows", "newest_check", "why"]
     _print("Core tables", columns, found["tables"], empty="No core table.")
     columns = ["source_id", "loaded_at", "files", "rows_loaded", "rows_quarantined"]
+    columns.append("files_rejected")
     empty = "Nothing was loaded yet. Next: gatehouse ingest"
     _print("Last loads", columns, found["loads"], empty=empty)
+    if any(each["files_rejected"] for each in found["loads"]):
+        typer.echo(f"Which files were rejected, and why: {SHOW_REJECTED}")
     build = found["build"]
     columns = ["build_id", "status", "snapshot_id", "started_at", "covered_to"]
     empty = "Nothing was built yet. Next: gatehouse build"

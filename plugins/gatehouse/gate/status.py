@@ -9,12 +9,15 @@ import duckdb
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from gatehouse.alerts.causes import waiting
+from gatehouse.alerts.checked import newest_checked, read_readers
 from gatehouse.alerts.people import count_open
 from gatehouse.gate.certificate import newest_certificates
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.publish import rolled_back
 from gatehouse.gate.published import Published, published_versions
 from gatehouse.gate.results import CERTIFYING
+from gatehouse.ingest.again import came_again
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -28,6 +31,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
     """Tables, loads, the last build and held detections, as plain data."""
     now = datetime.now(UTC)
     shown = published_versions(settings)
+    readers = read_readers(settings)
     with open_store(settings, read_only=True).begin() as session:
         newest = {each.table_name: each for each in newest_certificates(session)}
         names = sorted({*core_tables(settings), *newest, *shown})
@@ -38,12 +42,19 @@ def read_status(settings: Settings) -> dict[str, Any]:
         ]
         build = _last_build(session)
         held = _held_detections(session)
+        checked = [*newest_checked(session).values()]
         incidents = count_open(session)
+    told = {each["detection"] for each in held}
+    held += [
+        {"detection": name, "since": None, "why": f"waits for {', '.join(tables)}"}
+        for name, tables in waiting(readers or (), checked).items()
+        if name not in told
+    ]
     return {
         "tables": tables,
         "loads": _last_loads(settings),
         "build": build,
-        "detections_held": held,
+        "detections_held": sorted(held, key=lambda each: each["detection"]),
         "incidents_open": incidents,
     }
 
@@ -51,7 +62,10 @@ def read_status(settings: Settings) -> dict[str, Any]:
 def _table(
     name: str, shown: Published | None, newest: Certificate | None, now: datetime, back: str
 ) -> dict[str, Any]:
-    state, why = ("rolled_back", back) if back else _state(shown, newest, now)
+    state, why = _state(shown, newest, now)
+    if back:
+        # What the newest check found is to be mended before the rollback is lifted.
+        state, why = "rolled_back", f"{back} {why if state in ('stale', 'expired') else ''}".strip()
     return {
         "table": name,
         "state": state,
@@ -138,9 +152,10 @@ def _last_loads(settings: Settings) -> list[dict[str, Any]]:
             cursor = connection.execute(
                 "select source_id, max(ingested_at) as loaded_at, count(*) as files, "
                 "sum(rows_loaded)::bigint as rows_loaded, "
-                "sum(rows_quarantined)::bigint as rows_quarantined, "
-                "count(*) filter (where status_code = 'rejected') as files_rejected "
-                "from lake.raw.files group by source_id order by source_id"
+                "sum(rows_quarantined) filter (not is_replaced)::bigint as rows_quarantined, "
+                "count(*) filter (status_code = 'rejected' and not is_replaced) as files_rejected "
+                f"from (select *, {came_again()} as is_replaced from lake.raw.files as files) "
+                "group by source_id order by source_id"
             )
         except duckdb.CatalogException:  # nothing was ever ingested
             return []

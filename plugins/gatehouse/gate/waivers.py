@@ -18,7 +18,7 @@ from gatehouse.gate.lineage import upstream_of
 from gatehouse.gate.results import CheckResult
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.access import person
+from gatehouse.store.access import given_reason, person
 from gatehouse.store.models import Certificate, CertificateCheck, TableProfile, Waiver
 
 MOST_DAYS = 90
@@ -45,11 +45,7 @@ def waive(
     Raises:
         GatehouseError: there is no reason, or no such failed check.
     """
-    if not reason.strip():
-        raise GatehouseError(
-            "A waiver needs a reason.",
-            next_step='say why: --reason "known gap, backfilled tonight"',
-        )
+    reason = given_reason(reason, "A waiver", "known gap, backfilled tonight")
     if not 1 <= days <= MOST_DAYS:
         raise GatehouseError(
             f"A waiver lasts 1 to {MOST_DAYS} days.",
@@ -74,7 +70,7 @@ def waive(
             check_name=each["check"],
             column_name=each["column"],
             person_name=person(),
-            reason=reason.strip(),
+            reason=reason,
             created_at=now,
             expires_at=now + timedelta(days=days),
         )
@@ -95,20 +91,21 @@ def _failed_check(
     if len(named) != 1:
         names = "; ".join(each["check"] for each in failed) or "none"
         raise GatehouseError(
-            f"{len(named)} failed checks of {table} are called {check!r}. Failed: {names}.",
+            f"{len(named)} failed checks of {table} are called {check!r}, so nothing was waived. "
+            f"Failed: {names}.",
             next_step="name one of them; gatehouse certificate " + table,
         )
     there = waivers.get((table, named[0]["check"], named[0]["column"]))
     if there is not None:
         raise GatehouseError(
-            f"{named[0]['check']} of {table} is {_words(there)}.",
+            f"{named[0]['check']} of {table} is {_words(there)}. Nothing else was waived.",
             next_step=f"gatehouse waive --end {there['waiver_id']}, then waive it anew.",
         )
     return named[0]
 
 
-def end_waiver(settings: Settings, waiver_id: str) -> dict[str, Any]:
-    """Let a waiver end now, and with it the certificates that rest on it.
+def end_waivers(settings: Settings, *waiver_ids: str) -> list[dict[str, Any]]:
+    """Let waivers end now, all or none, and with them the certificates that rest on them.
 
     Those of tables that are made from a waived one rest on it, too.
 
@@ -118,7 +115,8 @@ def end_waiver(settings: Settings, waiver_id: str) -> dict[str, Any]:
     upstream = upstream_of(settings)
     try:
         with open_store(settings).begin() as session:
-            return _end(session, waiver_id, datetime.now(UTC), upstream)
+            now = datetime.now(UTC)
+            return [_end(session, each, now, upstream) for each in dict.fromkeys(waiver_ids)]
     finally:
         # Also where it has ended: somebody may have been killed between the store and the file.
         write_attach_file(settings)
@@ -129,7 +127,9 @@ def _end(
 ) -> dict[str, Any]:
     found = session.get(Waiver, waiver_id)
     if found is None or found.expires_at <= now:
-        raise GatehouseError(f"No waiver {waiver_id} is in force.", next_step="gatehouse waivers")
+        raise GatehouseError(
+            f"No waiver {waiver_id} is in force, so none was ended.", next_step="gatehouse waivers"
+        )
     found.expires_at = now
     below = [name for name, causes in upstream.items() if found.table_name in causes]
     marked = sa.select(CertificateCheck.certificate_id).where(

@@ -9,6 +9,7 @@ import typer
 
 from gatehouse.cli.output import JsonOption, print_json, print_rows
 from gatehouse.errors import GatehouseError
+from gatehouse.ingest.again import SHOW_REJECTED
 
 if TYPE_CHECKING:
     from gatehouse.settings import Settings
@@ -86,6 +87,8 @@ def ingest(
         f"{len(report.unmatched)} that no source reads (--json lists them); "
         f"{totals['rows_loaded']:,} rows in {report.seconds:.1f} s."
     )
+    if totals["files_rejected"]:
+        typer.echo(f"See why files were rejected: {SHOW_REJECTED}")
     if totals["rows_quarantined"]:
         typer.echo("See why rows were quarantined: gatehouse quarantine list")
     typer.echo("next:  gatehouse build")
@@ -123,7 +126,9 @@ def files(
 ) -> None:
     """List every file that was seen and what became of its rows.
 
-    Rows in = loaded + quarantined + repeated + left out by the mapping's filter, always.
+    Rows in = loaded + quarantined + repeated + left out by the mapping's filter, always. A
+    rejected file gave none: put one that can be read at its path, or mend its mapping, and
+    gatehouse ingest takes it; what came in its place is told by came_again.
     """
     from gatehouse.ingest.quarantine import list_files
     from gatehouse.settings import Settings
@@ -135,7 +140,7 @@ def files(
     if as_json:
         print_json(rows)
         return
-    columns = ["source_id", "path", "status_code", *_ROWS, "reason"]
+    columns = ["source_id", "path", "status_code", *_ROWS, "came_again", "reason"]
     empty = "No file was loaded yet. Next: gatehouse ingest"
     if source or status:
         empty = "No such file. All files: gatehouse files"
@@ -167,6 +172,8 @@ def list_command(
 ) -> None:
     """Count quarantined rows by source, column and reason.
 
+    Those that came_again need no mending: their file came again at its path, whole.
+
     --samples shows raw content, which may be hostile or personal: only where you may see it. It
     asks for a --reason, which is kept with your name: gatehouse access.
     """
@@ -181,7 +188,7 @@ def list_command(
         print_json(rows)
         return
     columns = ["source_id", "column_name", "reason", "row_count", "file_count"]
-    columns += ["first_path", "first_row_number"]
+    columns += ["first_path", "first_row_number", "came_again"]
     print_rows("Quarantine", columns, rows, empty="Nothing is in quarantine.")
     for row in rows if samples else ():
         typer.echo(f"{row['source_id']}: {row['column_name'] or 'row'} {row['reason']}")
@@ -243,3 +250,8 @@ def replay_command(
     columns = ["source_id", "rows_tried", "rows_loaded", "rows_repeated", "rows_left_out"]
     columns += ["rows_quarantined", "rows_unchanged"]
     print_rows("Replayed", columns, rows, empty="Nothing is in quarantine.")
+    if any(report.rows_unchanged for report in reports):
+        typer.echo(
+            "Rows are unchanged where neither mapping nor contract has changed since they were "
+            "refused: mend it in sources/, or try them all with --force."
+        )

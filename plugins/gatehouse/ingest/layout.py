@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import duckdb
 
 PARQUET_MAGIC = b"PAR1"
+_NAME = re.compile(r"[a-z][a-z_]{0,40}")
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,14 @@ def _check_names(mapping: SourceMapping, contract: Contract, layout: Layout) -> 
             raise FileProblem(
                 f"has a column more than once: columns {before} and {position} have one name{shown}"
             )
-    extra = [str(n) for n, name in enumerate(layout.names, 1) if name not in fields]
+    extra = [_column(n, name) for n, name in enumerate(layout.names, 1) if name not in fields]
     if mapping.columns == "same" and extra:
-        raise FileProblem(f"has columns that the contract does not: at position {_some(extra)}")
+        raise FileProblem(f"has columns that the contract does not: {_some(extra)}")
+
+
+def _column(position: int, name: str) -> str:
+    """A column that no mapping states: by its name where it looks like one, not like a value."""
+    return f"{name} (column {position})" if _NAME.fullmatch(name) else f"column {position}"
 
 
 def _some(names: list[str]) -> str:

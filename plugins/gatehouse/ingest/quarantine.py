@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatehouse.errors import GatehouseError
+from gatehouse.ingest.again import came_again
 from gatehouse.lake import Lake
 from gatehouse.lake.sql import literal
 from gatehouse.settings import Settings
@@ -60,6 +61,8 @@ def list_quarantine(
 ) -> list[dict[str, Any]]:
     """What is in quarantine, by source, column and reason; most rows first.
 
+    ``came_again``: of those rows, how many are in the lake by now, as their file came again whole.
+
     Args:
         settings: which lake.
         selection: which rows.
@@ -82,12 +85,15 @@ def list_quarantine(
         result = connection.execute(
             "select source_id, column_name, reason, count(*) as row_count, "
             "count(distinct file_id) as file_count, min(path) as first_path, "
-            f"arg_min(row_number, (path, row_number)) as first_row_number{wanted} "
+            "arg_min(row_number, (path, row_number)) as first_row_number, "
+            "count(*) filter ((source_id, file_id) in (select (source_id, file_id) "
+            "from lake.raw.files as files where files.rows_quarantined > 0 "
+            f"and {came_again()})) as came_again{wanted} "
             f"from lake.raw.quarantine where {where} "
             "group by source_id, column_name, reason "
             "order by row_count desc, source_id, column_name, reason"
         )
-        names = [column[0] for column in result.description]
+        names = [column[0] for column in result.description or []]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
@@ -164,7 +170,10 @@ def _tame(value: object) -> object:
 def list_files(
     settings: Settings, *, source: str | None = None, status: str | None = None
 ) -> list[dict[str, Any]]:
-    """The ledger: every file of every source, newest first."""
+    """The ledger: every file of every source, newest first.
+
+    ``came_again``: whether a file that came later at its path has taken its place.
+    """
     parts = [
         f"{name} = {literal(value)}"
         for name, value in (("source_id", source), ("status_code", status))
@@ -173,11 +182,11 @@ def list_files(
     names = (
         *("source_id", "path", "status_code", "reason", "rows_in", "rows_loaded"),
         *("rows_quarantined", "rows_repeated", "rows_left_out", "size_bytes", "file_id"),
-        *("load_id", "ingested_at"),
+        *("load_id", "ingested_at", "came_again"),
     )
     with _current(settings) as connection:
         rows = connection.execute(
-            f"select {', '.join(names)} from lake.raw.files "
+            f"select {', '.join(names[:-1])}, {came_again()} from lake.raw.files as files "
             f"where {' and '.join(parts) or 'true'} order by ingested_at desc, source_id, path"
         ).fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.certificate import newest_certificates
+from gatehouse.ingest.again import rejected_files
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import BuildNode, BuildRun, Certificate, DetectionRun, PublishedVersion
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_FILES = 10
 _ROWS = ("rows_in", "rows_loaded", "rows_quarantined", "rows_repeated", "rows_left_out")
 
 
@@ -77,6 +79,8 @@ class Summary:
         loaded_ever: what it took in at all.
         models_built: dbt models built since then, over all builds.
         builds: builds that built them.
+        rejected: files that cannot be read and in whose place none has come, at any time; source,
+            path and reason, not all if there are many.
         certified: tables that readers see, with the rows of their certified version.
         held: tables whose newest check did not pass, each with why.
         found: new findings since then, by detection.
@@ -91,6 +95,7 @@ class Summary:
     found: dict[str, int]
     held_detections: dict[str, str]
     builds: int = 0
+    rejected: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def nothing_new(self) -> bool:
@@ -121,6 +126,7 @@ def summarise(settings: Settings, since: datetime) -> Summary:
             held=held,
             found=_found(session, since),
             held_detections=_held_detections(session, since),
+            rejected=_rejected(settings),
         )
 
 
@@ -149,6 +155,14 @@ def _loaded(settings: Settings, since: datetime) -> Loaded:
     finally:
         connection.close()
     return Loaded(*(int(value) for value in row or ()))
+
+
+def _rejected(settings: Settings) -> list[dict[str, str]]:
+    lake = Lake(settings)
+    if not lake.exists():
+        return []
+    with lake.current() as connection:
+        return rejected_files(connection, _MOST_FILES)
 
 
 def _built(session: Session, since: datetime) -> tuple[int, int]:

@@ -11,6 +11,9 @@ from gatehouse.errors import GatehouseError
 from gatehouse.orchestrate.pipeline import PipelineReport
 from gatehouse.orchestrate.summary import Landing, Loaded, Summary
 
+# So many rejected files are told by name.
+_MOST_FILES = 3
+
 
 def lines_of(report: PipelineReport, login: str) -> list[str]:
     """The end of ``gatehouse run``.
@@ -29,7 +32,11 @@ def lines_of(report: PipelineReport, login: str) -> list[str]:
         for run in report.failed_by_the_clock
     ]
     if summary.nothing_new:
-        lines.append("Nothing new: every file here was loaded before.")
+        rejected = report.landing.rejected if report.landing else 0
+        known = "every file here was loaded before"
+        if rejected:
+            known = f"{_count(rejected, 'file')} here cannot be read, the others were loaded before"
+        lines.append(f"Nothing new: {known}.")
     lines += [*_flow(summary, report.landing), "", *_next(report, login)]
     return lines
 
@@ -56,6 +63,7 @@ def _flow(summary: Summary, landing: Landing | None) -> list[str]:
         f"  loaded     {_loaded(summary.loaded)}",
         *_others(summary, landing),
         *ever,
+        *_rejected(summary),
         f"  built      {models}" + (f" in {builds}" if summary.builds else ""),
         f"  certified  {_count(len(summary.certified), 'table')}, {_count(certified, 'row')}",
         f"  held       {len(summary.held) or 'none'}",
@@ -67,13 +75,21 @@ def _flow(summary: Summary, landing: Landing | None) -> list[str]:
 
 
 def _loaded(loaded: Loaded) -> str:
-    text = (
+    return (
         f"{_count(loaded.files_loaded, 'file')}, {_count(loaded.rows_in, 'row')} = "
         f"{loaded.rows_loaded:,} loaded + {loaded.rows_quarantined:,} quarantined + "
         f"{loaded.rows_repeated:,} repeated + {loaded.rows_left_out:,} left out"
     )
-    rejected = f"; {_count(loaded.files_rejected, 'file')} rejected"
-    return text + (rejected if loaded.files_rejected else "")
+
+
+def _rejected(summary: Summary) -> list[str]:
+    """The files in whose place nothing came: their rows are missing, and nothing else says so."""
+    if not summary.rejected:
+        return []
+    files = [f"{each['source_id']}: {each['path']}: {each['reason']}" for each in summary.rejected]
+    lines = [f"             {printable(text)}" for text in files[:_MOST_FILES]]
+    more = "; and more" if len(files) > _MOST_FILES else ""
+    return ["  rejected", *lines, f"             {command_name()} files --status rejected{more}"]
 
 
 def _others(summary: Summary, landing: Landing | None) -> list[str]:

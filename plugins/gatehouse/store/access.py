@@ -14,6 +14,9 @@ from gatehouse.settings import Settings
 from gatehouse.store.models import AccessRecord
 from gatehouse.store.session import open_store
 
+# Stands for a reason in commands that are printed.
+PLACEHOLDER = "WHY"
+
 
 def record_access(settings: Settings, action: str, subject: dict[str, Any], reason: str) -> None:
     """Record an access before it happens: what cannot be recorded is not read.
@@ -27,21 +30,39 @@ def record_access(settings: Settings, action: str, subject: dict[str, Any], reas
     Raises:
         GatehouseError: there is no reason.
     """
-    if not reason.strip():
-        raise GatehouseError(
-            "This shows raw content, and that needs a reason.",
-            next_step='say why: --reason "new log format after the release"',
-        )
+    reason = given_reason(
+        reason, "This shows raw content, and that", "new log format after the release"
+    )
     with open_store(settings).begin() as session:
         session.add(
             AccessRecord(
                 reader_name=person(),
                 action=action,
                 subject=subject,
-                reason=reason.strip(),
+                reason=reason,
                 accessed_at=datetime.now(UTC),
             )
         )
+
+
+def given_reason(reason: str, what: str, example: str) -> str:
+    """The reason that a person gives, without the spaces around it.
+
+    Args:
+        reason: what was typed.
+        what: what needs it.
+        example: of a good one.
+
+    Raises:
+        GatehouseError: there is none, or it is the placeholder of a printed command.
+    """
+    given = reason.strip()
+    if given in ("", PLACEHOLDER):
+        raise GatehouseError(
+            f"{what} needs a reason, to be read months from now.",
+            next_step=f'say why: --reason "{example}"',
+        )
+    return given
 
 
 def list_access(settings: Settings, limit: int) -> list[dict[str, Any]]:
