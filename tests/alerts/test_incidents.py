@@ -117,6 +117,10 @@ def test_what_a_feed_lacks_in_files_and_in_rows_is_one_incident(any_desk: Desk) 
     any_desk.gated(2, "dim_c", "failed", _kept_out(result="passed"), _rejected())
     any_desk.cycle()
     assert [each.cause_key for each in any_desk.open()] == ["data:raw.events"]
+    unknown = _rejected(result="could_not_check")
+    any_desk.gated(3, "dim_c", "failed", failing(), _kept_out(result="passed"), unknown)
+    any_desk.cycle()
+    assert {each.cause_key for each in any_desk.open()} == {"data:raw.events", "data:dim_c"}
 
 
 def test_a_few_rejected_files_are_told_once_and_hold_nothing(desk: Desk) -> None:

@@ -68,14 +68,27 @@ def _arrive(
     repeated: int = 0,
 ) -> GateReport:
     """A day's file, the build that takes it in, and the gate."""
-    end = NOW + timedelta(days=day)
-    snapshot = house.sql(
+    snapshot = _load(house, source, rows, quarantined, day, path=path, repeated=repeated)
+    house.built(snapshot, f"b{day}", arrived_to=NOW + timedelta(days=day))
+    return run_gate(house.settings)
+
+
+def _load(
+    house: House,
+    source: str,
+    rows: int,
+    quarantined: int,
+    day: float,
+    *,
+    path: str = "",
+    repeated: int = 0,
+) -> int:
+    at = NOW + timedelta(days=day, hours=-1)
+    return house.sql(
         f"insert into lake.raw.files values ('{source}', '{path or day}', 'loaded', null, "
         f"{rows * 10}, {rows}, {rows - quarantined - repeated}, {quarantined}, {repeated}, "
-        f"'{end - timedelta(hours=1):%Y-%m-%d %H:%M:%S}')"
+        f"'{at:%Y-%m-%d %H:%M:%S}')"
     )
-    house.built(snapshot, f"b{day}", arrived_to=end)
-    return run_gate(house.settings)
 
 
 def _reject(house: House, size: int, day: float, path: str) -> None:
@@ -162,7 +175,7 @@ def test_a_rejected_file_holds_its_table_if_it_is_much_of_what_came(
     fed: House, sizes: list[int], severity: str
 ) -> None:
     for day in (0.8, 0.85, 0.9, 0.95):
-        _arrive(fed, "one", 250, 0, day=day)
+        _load(fed, "one", 250, 0, day=day)
     for number, size in enumerate(sizes):
         _reject(fed, size, 1, f"bad{number}")
     report = _arrive(fed, "one", 10, 0, day=1)

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from tests.conftest import PROJECT
 
 from gatehouse.gate.drift import Reading, judge
-from gatehouse.gate.monitors import checks_of
+from gatehouse.gate.monitors import checks_of, found_in
+from gatehouse.gate.past import CertifiedPast
 from gatehouse.gate.profiles import Key, Profile
+from gatehouse.gate.subject import Subject
 from gatehouse.gate.suites import Drift, Limits
 
 FIRST = date(2026, 1, 5)  # a Monday
@@ -126,6 +128,45 @@ def test_a_certified_day_may_gain_a_little_and_lose_next_to_nothing() -> None:
         now = _profile(WEEK[0], rows=int(rows * share))
         readings = judge(DRIFT, LIMITS, {(day, "chat"): now}, past, [day])
         assert {each.monitor for each in readings if each.is_beyond(LIMITS)} == expected, share
+
+
+def _spilled(rows: int, hours: set[int]) -> Profile:
+    return Profile(
+        rows=rows, counted=rows, units=rows, hours=tuple(int(h in hours) for h in range(24))
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "is_judged"),
+    [
+        (_spilled(3, {0}), False),
+        (_spilled(3, {0, 1}), True),
+        (_spilled(300, {0}), True),
+        (_spilled(3, {1}), True),
+    ],
+    ids=["after midnight", "two hours", "many", "later"],
+)
+def test_a_day_has_not_begun_with_a_few_rows_after_midnight(now: Profile, is_judged: bool) -> None:
+    past = _past(28)
+    days = [FIRST + timedelta(days=n) for n in (27, 28)]
+    profiles = {(days[0], "chat"): past.pop((days[0], "chat")), (days[1], "other"): now}
+    known = CertifiedPast(3, past)
+    found = found_in("core.t", DRIFT, LIMITS, profiles, set(days), known, Subject(7), due=None)
+    assert found.judged.days == ({*days} if is_judged else {days[0]})
+    assert ("failed" in {each.result for each in found.checks}) == is_judged
+    # What did not come until the others are past it is missing.
+    due = found_in("core.t", DRIFT, LIMITS, profiles, set(days), known, Subject(7), due=days[1])
+    assert days[1] in due.judged.days
+
+
+def test_an_outage_of_the_first_weeks_hides_no_other() -> None:
+    past = _past(14)
+    past[FIRST + timedelta(days=8), "chat"] = _profile(0)
+    assert _beyond(None, past, 14) == {"rows_drop", "units_drop"}
+    # A product whose days differ by half is quiet on some.
+    lively = {(FIRST + timedelta(days=n), "chat"): _few(30 if n < 5 else 90, 45) for n in range(13)}
+    assert _beyond(_few(18, 15), lively, 13) == set()
+    assert _beyond(None, lively, 13) == {"rows_drop", "units_drop"}
 
 
 def test_slow_drift_is_seen_though_each_day_is_like_the_one_before() -> None:

@@ -115,7 +115,12 @@ def forecast(days: Sequence[date], counts: Sequence[float], day: date) -> Foreca
     plain = logs - factors[weekday]
     level = float(np.median(plain[-_LEVEL_DAYS:]))
     recent = plain[-2 * _LEVEL_DAYS :]
-    spread = 1.4826 * float(np.median(np.abs(recent - np.median(recent))))
+    off = np.sort(np.abs(recent - np.median(recent)))
+    spread = 1.4826 * float(np.median(off))
+    if len(days) < _YOUNG_DAYS:
+        # A median of a few days overlooks almost half of them: one of them may be an outage, the
+        # others are how the product is.
+        spread = max(spread, math.sqrt(float(np.mean(off[:-1] ** 2))))
     expected = math.exp(level + float(factors[day.weekday()])) - 0.5
     spread = math.hypot(max(spread, _LEAST_SPREAD), _UNKNOWN_WEEKDAY / max(seen, 0.5), doubt)
     return Forecast(max(expected, 0.0), spread)

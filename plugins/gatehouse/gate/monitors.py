@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gatehouse.gate.drift import Reading, judge
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gatehouse.gate.lineage import CoreTable
     from gatehouse.gate.subject import Subject
 
+# A day has begun with so much of the rows of the day before.
+_BEGUN = 0.02
 # Checks by the limits whose readings they gather; {} is the column.
 CHECKS = {
     "rows missing by day": "rows_drop",
@@ -121,8 +123,34 @@ def found_in(
     if drift.day and known:
         seen |= missing_days(max(day for day, _ in known), {day for day, _ in profiles}, due)
     over = {day for day in seen if day < subject.first_open_day} if drift.day else seen
+    over -= _not_begun(drift, profiles, known, due)
     readings = judge(drift, limits, profiles, past.profiles, over)
     return Monitored(checks_of(drift, limits, readings), Judged(relation, over, profiles))
+
+
+def _not_begun(
+    drift: Drift, profiles: Mapping[Key, Profile], known: Mapping[Key, Profile], due: date | None
+) -> set[date]:
+    """The newest day, where all that it has are a few rows of its first hour.
+
+    What is scored or answered after midnight is of the day before: where days come as a whole, long
+    after they were over, it would look like a day that is all but lost. If nothing more comes, it
+    is missed when it is due.
+    """
+    if not drift.time or not profiles:
+        return set()
+    newest = max(day for day, _ in profiles)
+    if due is not None and newest <= due:
+        return set()
+    of_newest = [each for (day, _), each in profiles.items() if day == newest]
+    if any(sum(each.hours[1:]) for each in of_newest):
+        return set()
+    before = [
+        sum(each.rows for (day, _), each in them.items() if day == newest - timedelta(days=1))
+        for them in (profiles, known)
+    ]
+    is_little = sum(each.rows for each in of_newest) < _BEGUN * max(before)
+    return {newest} if is_little else set()
 
 
 def checks_of(drift: Drift, limits: Limits, readings: Iterable[Reading]) -> list[CheckResult]:
