@@ -103,7 +103,7 @@ def test_what_a_feed_lacks_in_files_and_in_rows_is_one_incident(any_desk: Desk) 
     any_desk.gated(1, "fct_a", "failed", _rejected())
     any_desk.cycle()
     (found,) = any_desk.open()
-    assert "2 of its files were rejected and too many of its rows" in found.title
+    assert "2 files were rejected and too many of its rows" in found.title
     message = compose(found, "opened")
     commands = dict(message.commands)
     look = "gatehouse files --status rejected --source web_events"

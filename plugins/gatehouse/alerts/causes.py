@@ -253,7 +253,8 @@ def _feed(
     ]
     rejected = [check for check in own if check.observed.get("failing_files")]
     quarantined = [check for check in own if check not in rejected]
-    what = [f"{check.observed['failing_files']} of its files were rejected" for check in rejected]
+    counts = [int(check.observed["failing_files"]) for check in rejected]
+    what = [f"{n} files were rejected" if n > 1 else "a file was rejected" for n in counts]
     what += ["too many of its rows are in quarantine"] * bool(quarantined)
     return Cause(
         key=data_key(f"raw.{feed}"),

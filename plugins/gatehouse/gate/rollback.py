@@ -204,11 +204,13 @@ def _require_first(session: Session, table: str, now: datetime) -> None:
     ]
     if shown and held and held[0].snapshot_id > shown.snapshot_id:
         older = newest_good(session, table, shown.snapshot_id - 1, now)
-        further = f": gatehouse rollback {table} --to {older.snapshot_id}" if older else ""
+        further = "no older one is left"
+        if older is not None:
+            further = f"gatehouse rollback {table} --to {older.snapshot_id}"
         raise GatehouseError(
             f"{table} is held at snapshot {held[0].snapshot_id}: readers have the version before "
             f"it, {shown.snapshot_id}, already.",
-            next_step=f"if that one is wrong, too, name the one to go back to{further}",
+            next_step=f"if that one is wrong, too: {further}",
         )
 
 
