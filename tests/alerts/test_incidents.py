@@ -136,6 +136,18 @@ def test_a_few_rejected_files_are_told_once_and_hold_nothing(desk: Desk) -> None
     assert desk.open() == []
 
 
+def test_a_few_rejected_files_explain_no_other_warning(desk: Desk) -> None:
+    other = failing("raw.logins: hours", severity="warning")
+    desk.gated(1, "fct_a", "passed", other, _rejected(severity="warning"))
+    desk.cycle()
+    found = {each.cause_key: each for each in desk.open()}
+    assert found.keys() == {"data:raw.events", "data:fct_a"}
+    (named,) = found["data:raw.events"].details["failing"]
+    assert named == "files rejected of events"
+    assert found["data:fct_a"].details["failing"] == ["raw.logins: hours"]
+    assert dict(compose(found["data:raw.events"], "opened").facts)["Missing in"] == "fct_a"
+
+
 def test_missing_rows_point_to_the_files_that_were_rejected(desk: Desk) -> None:
     missing = failing("rows missing by day")
     desk.gated(1, "fct_a", "failed", missing, _rejected(severity="warning"))

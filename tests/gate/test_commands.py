@@ -77,6 +77,7 @@ def test_each_state_of_a_table_has_its_word(house: House, cli: Cli) -> None:
     assert states["dim_c"][0] == "no_data"
     assert found["build"]["build_id"] == "b2"
     assert [each["detection"] for each in found["detections_held"]] == ["guessing"]
+    assert "any more" not in found["detections_held"][0]["why"]
     shown = cli("certificate", "fct_a")
     failed = [check for check in shown["checks"] if check["result"] == "failed"]
     assert [check["reason"] for check in failed] == ["a score is a share"]

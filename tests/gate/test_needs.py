@@ -11,7 +11,7 @@ from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, open_certified, run_gate
 from gatehouse.gate.needs import Needs
 from gatehouse.gate.query import run_query
-from gatehouse.gate.waivers import waive
+from gatehouse.gate.waivers import end_waivers, waive
 
 _TOO_FAR = "update lake.core.fct_a set day = '2031-05-05' where key = 'k3'"
 
@@ -58,6 +58,13 @@ def test_where_no_version_will_do_it_is_said(house: House, monkeypatch: pytest.M
 def test_a_warning_that_somebody_answers_for_is_fine(house: House) -> None:
     house.fill()
     warned = _gate(house, house.sql(_TOO_FAR))
-    waive(house.settings, "fct_a", "no day after 2030", reason="a test of clocks", days=1)
+    (made,) = waive(house.settings, "fct_a", "no day after 2030", reason="clocks", days=1)
     run_gate(house.settings, snapshot_id=warned)
     assert _versions(house, "warning") == dict.fromkeys(("dim_c", "fct_a", "fct_b"), warned)
+    # Without it the version would be certified as well: it ends for those alone who need more.
+    expiries = {each.expires_at for each in certified_versions(house.settings).values()}
+    assert min(expiries) > made["expires_at"]
+    (ended,) = end_waivers(house.settings, made["waiver_id"])
+    assert ended["certificates_ended"] == 0
+    assert _versions(house, "critical") == dict.fromkeys(("dim_c", "fct_a", "fct_b"), warned)
+    assert _versions(house, "warning") == {"dim_c": warned}

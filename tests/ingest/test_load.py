@@ -338,6 +338,20 @@ def test_a_file_changed_behind_its_old_time_is_another(
         assert load(shop).totals["rows_loaded"] == 1
 
 
+def test_a_file_that_was_loaded_elsewhere_ends_the_rejection_of_its_place(shop: Settings) -> None:
+    put(shop, "shop/a.csv", "no header\n")
+    put(shop, "shop/b.csv", "no header either\n")
+    assert load(shop).totals["files_rejected"] == 2
+    good = HEAD + "1,2026-01-05 10:00:00,a,ok\n"
+    put(shop, "shop/elsewhere.csv", good)
+    load(shop)
+    assert len(query(shop, "select 1 from lake.raw.files where status_code = 'rejected'")) == 2
+    put(shop, "shop/a.csv", good)
+    assert load(shop).totals["rows_loaded"] == 0
+    left = "select path, status_code from lake.raw.files order by path"
+    assert query(shop, left) == [("shop/b.csv", "rejected"), ("shop/elsewhere.csv", "loaded")]
+
+
 def test_a_file_in_place_of_a_broken_link_ends_its_rejection(shop: Settings) -> None:
     path = shop.landing / "shop" / "a.csv"
     path.parent.mkdir()

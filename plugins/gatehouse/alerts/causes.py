@@ -164,7 +164,12 @@ def causes_of(tables: Iterable[Checked], readers: Sequence[Reader] | None = ()) 
             for each in failed
             if not each.lacking("critical")
         ),
-        *(_data(each, "warning", known, readers) for each in warned if not each.lacking("warning")),
+        # What a feed lacks a little of explains no other warning.
+        *(
+            _data(each, "warning", known, readers)
+            for each in warned
+            if any(not check.feed for check in each.found("failed", "warning"))
+        ),
         *_infrastructure([each for each in roots if each not in failed], known, readers),
         *_infrastructure([each for each in known if each.unchecked], known, readers),
     ]
@@ -200,7 +205,7 @@ def without_addresses(text: str) -> str:
 def _data(
     root: Checked, severity: Severity, known: list[Checked], readers: Sequence[Reader] | None
 ) -> Cause:
-    checks = root.found("failed", severity)
+    checks = [check for check in root.found("failed", severity) if not check.feed]
     words = checks[0].name if checks else root.message
     more = f" and {len(checks) - 1} more" if len(checks) > 1 else ""
     how = "does not hold" if severity == "critical" else "does not hold, and holds nothing up"
@@ -249,7 +254,7 @@ def _feed(
     others = [
         replace(check, name=f"{root.table}: {check.name}")
         for root, check in pairs
-        if not check.feed
+        if not check.feed and severity == "critical"
     ]
     rejected = [check for check in own if check.observed.get("failing_files")]
     quarantined = [check for check in own if check not in rejected]

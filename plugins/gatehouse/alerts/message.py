@@ -114,6 +114,7 @@ def _facts(incident: Incident) -> list[tuple[str, str]]:
         ("Error", str(details.get("error", ""))),
         ("Could not be told", _names(details.get("untold"))),
         ("Since", _since(incident)),
+        ("Missing in", _names(details.get("roots")) if details.get("feed") else ""),
         ("Tables held", _names(details.get("tables"))),
         ("Detections held", _detections(details)),
         ("Products", _names(details.get("products"))),

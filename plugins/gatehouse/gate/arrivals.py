@@ -29,7 +29,7 @@ _REASONS = {
     ),
     REJECTED: (
         "Nothing of a file that was rejected is in the lake: put one that can be read at its path, "
-        "or mend the mapping; then gatehouse ingest."
+        "or mend the mapping; then gatehouse ingest. One that nobody wants counts for a day."
     ),
 }
 

@@ -256,7 +256,8 @@ def waive(
         what = f"{each['check_name']} of {each['table_name']}"
         until = f"{each['expires_at']:%Y-%m-%d %H:%M} UTC"
         typer.echo(
-            f"{what}: the waiver has ended, and so have the certificates that rested on it"
+            f"{what}: the waiver has ended, and {each['certificates_ended']} certificates that "
+            "rested on it"
             if end
             else f"{what}: waived by {each['person_name']} until {until} ({each['waiver_id']})"
         )

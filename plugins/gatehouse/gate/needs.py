@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gatehouse.gate.certificate import is_certified
-from gatehouse.store.models import Certificate, CertificateCheck
+from gatehouse.store.models import Certificate, CertificateCheck, Waiver
 
 Needs = Literal["critical", "warning"]
 _NOT_FINE = ("failed", "could_not_check")
@@ -47,7 +47,7 @@ class Warnings:
 
 
 def read_warnings(session: Session, upstream: Upstream, now: datetime) -> Warnings:
-    """Warnings that are not fine. One that was waived is: somebody answers for it.
+    """Warnings that are not fine. One that is waived is, while it is: somebody answers for it.
 
     Args:
         session: of the store.
@@ -63,6 +63,7 @@ def read_warnings(session: Session, upstream: Upstream, now: datetime) -> Warnin
             certificates.order_by(Certificate.checked_at)
         )
     }
+    over = sa.select(Waiver.waiver_id).where(Waiver.expires_at <= now)
     bad = (
         sa.select(CertificateCheck.certificate_id, sa.func.min(CertificateCheck.name))
         .join(Certificate, Certificate.certificate_id == CertificateCheck.certificate_id)
@@ -70,7 +71,7 @@ def read_warnings(session: Session, upstream: Upstream, now: datetime) -> Warnin
             Certificate.expires_at > now,
             CertificateCheck.severity == "warning",
             CertificateCheck.result.in_(_NOT_FINE),
-            CertificateCheck.waiver_id.is_(None),
+            sa.or_(CertificateCheck.waiver_id.is_(None), CertificateCheck.waiver_id.in_(over)),
         )
         .group_by(CertificateCheck.certificate_id)
     )

@@ -71,9 +71,16 @@ def alone(session: Session) -> None:
 
 
 def _expiries(settings: Settings, report: GateReport) -> dict[str, datetime]:
-    """When each certificate ends: with the first waiver of its table, or of what it is made of."""
+    """When each certificate ends: with the first waiver of its table, or of what it is made of.
+
+    On a waiver of a warning no certificate rests: without it, it would be what it is.
+    """
     ends = {
-        each.table: [check.waived_until for check in each.checks if check.waived_until]
+        each.table: [
+            check.waived_until
+            for check in each.checks
+            if check.waived_until and check.severity == "critical"
+        ]
         for each in report.tables
     }
     # Asking costs seconds once, when dbt has to be imported for it.

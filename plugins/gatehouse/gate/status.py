@@ -25,6 +25,8 @@ from gatehouse.store.models import BuildRun, Certificate, DetectionRun
 
 # A certificate that ends within this time is worth a word.
 _SOON = timedelta(days=1)
+# States in which a table holds no detection.
+_FINE = ("certified", "rolled_back")
 
 
 def read_status(settings: Settings) -> dict[str, Any]:
@@ -44,10 +46,15 @@ def read_status(settings: Settings) -> dict[str, Any]:
         held = _held_detections(session)
         checked = [*newest_checked(session).values()]
         incidents = count_open(session)
+    fine = {each["table"] for each in tables if each["state"] in _FINE}
+    reads = {each.detection_id: {*each.reads} for each in readers or ()}
+    for each in held:
+        if reads.get(each["detection"], {""}) <= fine:
+            each["why"] = f"nothing holds it any more: gatehouse detect (it was: {each['why']})"
     told = {each["detection"] for each in held}
     held += [
-        {"detection": name, "since": None, "why": f"waits for {', '.join(tables)}"}
-        for name, tables in waiting(readers or (), checked).items()
+        {"detection": name, "since": None, "why": f"waits for {', '.join(names)}"}
+        for name, names in waiting(readers or (), checked).items()
         if name not in told
     ]
     return {

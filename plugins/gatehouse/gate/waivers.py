@@ -107,7 +107,8 @@ def _failed_check(
 def end_waivers(settings: Settings, *waiver_ids: str) -> list[dict[str, Any]]:
     """Let waivers end now, all or none, and with them the certificates that rest on them.
 
-    Those of tables that are made from a waived one rest on it, too.
+    Those of tables that are made from a waived one rest on it, too; on a waiver of a warning none
+    does. ``certificates_ended`` says how many did.
 
     Raises:
         GatehouseError: no waiver in force is called so.
@@ -132,8 +133,9 @@ def _end(
         )
     found.expires_at = now
     below = [name for name, causes in upstream.items() if found.table_name in causes]
+    # A certificate does not rest on a waiver of a warning.
     marked = sa.select(CertificateCheck.certificate_id).where(
-        CertificateCheck.waiver_id == waiver_id
+        CertificateCheck.waiver_id == waiver_id, CertificateCheck.severity == "critical"
     )
     snapshots = sa.select(Certificate.snapshot_id).where(Certificate.certificate_id.in_(marked))
     resting = sa.select(Certificate.certificate_id).where(
@@ -142,15 +144,16 @@ def _end(
             sa.and_(Certificate.table_name.in_(below), Certificate.snapshot_id.in_(snapshots)),
         )
     )
-    for certificate in session.scalars(
+    ended = session.scalars(
         sa.select(Certificate).where(
             Certificate.certificate_id.in_(resting), Certificate.expires_at > now
         )
-    ):
+    ).all()
+    for certificate in ended:
         certificate.expires_at = now
     # What was certified under it is no past either: the days are judged again.
     session.execute(sa.delete(TableProfile).where(TableProfile.certificate_id.in_(resting)))
-    return _as_dict(found)
+    return {**_as_dict(found), "certificates_ended": len(ended)}
 
 
 def list_waivers(settings: Settings, *, ended: bool = False) -> list[dict[str, Any]]:

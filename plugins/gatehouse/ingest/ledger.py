@@ -25,12 +25,14 @@ class Known:
     Attributes:
         loaded: path by id of loaded files.
         rejected: reason by id of files rejected under the present mapping.
+        rejected_paths: ids of all rejected files by path, whatever the mapping was.
         unread: paths where something was that could not be opened.
         is_mixed: whether files were loaded under another mapping than the present.
     """
 
     loaded: dict[str, str] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
+    rejected_paths: dict[str, set[str]] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
     is_mixed: bool = False
 
@@ -59,6 +61,8 @@ def known_files(connection: duckdb.DuckDBPyConnection, source: Source) -> Known:
     ).fetchall()
     known = Known()
     for file_id, path, status, reason, mapping_hash in rows:
+        if status == "rejected":
+            known.rejected_paths.setdefault(path, set()).add(file_id)
         if status == "loaded":
             known.loaded[file_id] = path
             known.is_mixed |= mapping_hash != source.hash
@@ -83,6 +87,30 @@ def forget_unread(
             "delete from lake.raw.files where source_id = ? and path = ? "
             "and status_code = 'rejected' and starts_with(file_id, 'path:')",
             [[source.id, path] for path in sorted(paths)],
+        )
+
+
+def forget_replaced(
+    connection: duckdb.DuckDBPyConnection, source: Source, known: Known, loaded: list[Candidate]
+) -> None:
+    """Drop the rejections at paths where there is a file now whose content was loaded from another.
+
+    It is not loaded again, so nothing else in the ledger tells that it has taken their place.
+    """
+    from gatehouse.ingest.loader import transaction
+
+    gone = [
+        [source.id, path, file_id]
+        for path in sorted({c.shown for c in loaded if c.shown in known.rejected_paths})
+        for file_id in sorted(known.rejected_paths[path])
+    ]
+    if not gone:
+        return
+    with transaction(connection):
+        connection.executemany(
+            "delete from lake.raw.files where source_id = ? and path = ? and file_id = ? "
+            "and status_code = 'rejected'",
+            gone,
         )
 
 

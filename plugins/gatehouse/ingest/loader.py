@@ -86,15 +86,18 @@ class Loader:
         reports: list[FileReport] = []
         fresh: list[Candidate] = []
         taken: set[str] = set()
+        there: list[Candidate] = []
         for candidate in candidates:
             if candidate.file_id in taken or known.has(candidate, self._digests):
                 reports.append(FileReport(source.id, candidate.shown, "known"))
+                there.append(candidate)
             elif not self._retry_rejected and (reason := known.rejected.get(candidate.file_id)):
                 reports.append(FileReport(source.id, candidate.shown, "rejected", reason))
                 taken.add(candidate.file_id)
             else:
                 taken.add(candidate.file_id)
                 fresh.append(candidate)
+        ledger.forget_replaced(self._connection, source, known, there)
         by_layout = self._sort_by_layout(source, fresh, reports)
         for layout, group in by_layout.items():
             for batch in _batches(group):
