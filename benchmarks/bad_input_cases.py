@@ -348,7 +348,7 @@ WHOLE_FILES = [
         "Parquet with a column too many",
         "events/extra.parquet",
         _parquet("extra", mystery="1"),
-        "columns that the contract does not: at position 8",
+        "columns that the contract does not: mystery (column 8)",
     ),
     Case(
         "Parquet with a number for a time",
@@ -738,7 +738,7 @@ CSV = [
         "contract's CSV with a column too many",
         "events/extra.csv",
         b"event_id,occurred_at,actor_id,actor_type,product_code,event_type,outcome_code,mystery\n",
-        "columns that the contract does not: at position 8",
+        "columns that the contract does not: mystery (column 8)",
     ),
     fine(
         "CSV with a column more than is read",

@@ -188,15 +188,28 @@ def test_a_rejected_file_holds_its_table_if_it_is_much_of_what_came(
     assert found.is_certified == (severity == "warning")
 
 
-@pytest.mark.parametrize(("path", "result"), [("bad", "passed"), ("another", "failed")])
-def test_a_file_at_the_path_of_a_rejected_one_makes_it_good(
-    fed: House, path: str, result: str
+@pytest.mark.parametrize(
+    ("size", "severities"), [(1, ["warning"] * 3), (9000, ["critical"] * 3)], ids=["small", "large"]
+)
+def test_neither_time_nor_later_files_end_a_rejection(
+    fed: House, size: int, severities: list[str]
 ) -> None:
-    _reject(fed, 9000, 1, "bad")
-    _arrive(fed, "other", 10, 0, day=1)
-    check = _check(_arrive(fed, "other", 10, 0, day=2, path=path), "fct_a", "files rejected of a")
+    for number in range(6):
+        _load(fed, "one", 100, 0, day=0.8 + number / 100)
+    _reject(fed, size, 1, "bad")
+    found = [_check(_arrive(fed, "one", 10, 0, day=1), "fct_a", "files rejected of a")]
+    # Alone a day later, and then one of many.
+    found.append(_check(_arrive(fed, "one", 10, 0, day=2.5), "fct_a", "files rejected of a"))
+    for number in range(20):
+        _load(fed, "one", 900, 0, day=3 + number / 100)
+    found.append(_check(_arrive(fed, "one", 10, 0, day=4), "fct_a", "files rejected of a"))
+    assert [(each.result, each.severity) for each in found if each] == [
+        ("failed", severity) for severity in severities
+    ]
+    fed.sql("update lake.raw.files set status_code = 'gone' where status_code = 'rejected'")
+    check = _check(_arrive(fed, "one", 10, 0, day=5), "fct_a", "files rejected of a")
     assert check is not None
-    assert check.result == result
+    assert (check.result, check.observed["failing_files"]) == ("passed", 0)
 
 
 def test_a_wrong_mapping_is_said_of_each_table_that_it_may_fill(fed: House) -> None:

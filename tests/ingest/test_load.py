@@ -338,18 +338,87 @@ def test_a_file_changed_behind_its_old_time_is_another(
         assert load(shop).totals["rows_loaded"] == 1
 
 
-def test_a_file_that_was_loaded_elsewhere_ends_the_rejection_of_its_place(shop: Settings) -> None:
-    put(shop, "shop/a.csv", "no header\n")
+_BAD = "no header\n"
+_GOOD = HEAD + "1,2026-01-05 10:00:00,a,ok\n"
+_EMPTY = ""
+
+
+def _statuses(settings: Settings) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    rows = query(settings, "select path, status_code from lake.raw.files order by all")
+    for path, status in rows:
+        found.setdefault(path, []).append(status)
+    return found
+
+
+def test_a_file_that_was_loaded_elsewhere_takes_the_place_of_a_rejected_one(shop: Settings) -> None:
+    put(shop, "shop/a.csv", _BAD)
     put(shop, "shop/b.csv", "no header either\n")
+    assert load(shop).rejections_changed
+    put(shop, "shop/elsewhere.csv", _GOOD)
+    assert not load(shop).rejections_changed
+    put(shop, "shop/a.csv", _GOOD)
+    again = load(shop)
+    assert (again.totals["rows_loaded"], again.rejections_changed) == (0, True)
+    expected = {"shop/a.csv": ["replaced"], "shop/b.csv": ["rejected"]}
+    assert _statuses(shop) == {**expected, "shop/elsewhere.csv": ["loaded"]}
+
+
+def test_bad_bytes_that_come_again_are_rejected_again_at_every_path(shop: Settings) -> None:
+    put(shop, "shop/a.csv", _BAD)
+    put(shop, "shop/b.csv", _BAD)
     assert load(shop).totals["files_rejected"] == 2
-    good = HEAD + "1,2026-01-05 10:00:00,a,ok\n"
-    put(shop, "shop/elsewhere.csv", good)
+    put(shop, "shop/a.csv", _GOOD)
+    put(shop, "shop/b.csv", HEAD + "2,2026-01-05 10:00:00,a,ok\n")
     load(shop)
-    assert len(query(shop, "select 1 from lake.raw.files where status_code = 'rejected'")) == 2
-    put(shop, "shop/a.csv", good)
-    assert load(shop).totals["rows_loaded"] == 0
-    left = "select path, status_code from lake.raw.files order by path"
-    assert query(shop, left) == [("shop/b.csv", "rejected"), ("shop/elsewhere.csv", "loaded")]
+    both = ["loaded", "replaced"]
+    assert _statuses(shop) == {"shop/a.csv": both, "shop/b.csv": both}
+    put(shop, "shop/a.csv", _BAD)
+    put(shop, "shop/c.csv", _BAD)
+    assert load(shop).rejections_changed
+    assert _statuses(shop)["shop/c.csv"] == ["rejected"]
+    assert _statuses(shop)["shop/a.csv"] == ["loaded", "rejected"]
+    assert not load(shop).rejections_changed
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [(_EMPTY, "rejected"), (HEAD, "rejected"), (_GOOD, "replaced"), (None, "gone")],
+    ids=["empty", "header alone", "good", "none"],
+)
+def test_a_rejection_ends_with_the_file_and_not_with_an_empty_one(
+    shop: Settings, content: str | None, status: str
+) -> None:
+    put(shop, "shop/other.csv", HEAD + "2,2026-01-05 10:00:00,a,ok\n")
+    path = put(shop, "shop/a.csv", _BAD)
+    load(shop)
+    path.unlink()
+    if content is not None:
+        put(shop, "shop/a.csv", content)
+    # Of another folder nothing is known of this one's files.
+    elsewhere = shop.home / "elsewhere"
+    (elsewhere / "shop").mkdir(parents=True)
+    (elsewhere / "shop" / "c.csv").write_text(HEAD + "3,2026-01-05 10:00:00,a,ok\n", "utf-8")
+    run_ingest(shop, folder=elsewhere)
+    assert "rejected" in _statuses(shop)["shop/a.csv"]
+    load(shop)
+    assert status in _statuses(shop)["shop/a.csv"]
+    # An empty folder is one that is not mounted.
+    for each in (shop.landing / "shop").iterdir():
+        each.unlink()
+    load(shop)
+    assert status in _statuses(shop)["shop/a.csv"]
+
+
+def test_a_changed_mapping_makes_no_old_rejection_new(shop: Settings) -> None:
+    put(shop, "shop/a.csv", _BAD)
+    load(shop)
+    dated = "select ingested_at, mapping_hash from lake.raw.files"
+    [(before, was)] = query(shop, dated)
+    write_mapping(shop.project, "shop", SHOP + "  user_agent: \"'none'\"\n")
+    load(shop)
+    [(after, now)] = query(shop, dated)
+    assert (after, now == was) == (before, False)
 
 
 def test_a_file_in_place_of_a_broken_link_ends_its_rejection(shop: Settings) -> None:
@@ -360,7 +429,8 @@ def test_a_file_in_place_of_a_broken_link_ends_its_rejection(shop: Settings) -> 
     path.unlink()
     put(shop, "shop/a.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n")
     load(shop)
-    assert query(shop, "select status_code from lake.raw.files") == [("loaded",)]
+    found = query(shop, "select status_code from lake.raw.files order by all")
+    assert found == [("loaded",), ("replaced",)]
 
 
 @pytest.mark.parametrize(

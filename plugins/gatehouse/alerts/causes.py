@@ -256,10 +256,12 @@ def _feed(
         for root, check in pairs
         if not check.feed and severity == "critical"
     ]
-    rejected = [check for check in own if check.observed.get("failing_files")]
-    quarantined = [check for check in own if check not in rejected]
-    counts = [int(check.observed["failing_files"]) for check in rejected]
-    what = [f"{n} files were rejected" if n > 1 else "a file was rejected" for n in counts]
+    # Tables differ in what they have of it.
+    each_own = [check for _, check in pairs if check.feed == feed]
+    rejected = [check for check in each_own if check.observed.get("failing_files")]
+    quarantined = [check for check in each_own if check not in rejected]
+    most = max((int(check.observed["failing_files"]) for check in rejected), default=0)
+    what = [f"{most} files were rejected" if most > 1 else "a file was rejected"] * bool(most)
     what += ["too many of its rows are in quarantine"] * bool(quarantined)
     return Cause(
         key=data_key(f"raw.{feed}"),

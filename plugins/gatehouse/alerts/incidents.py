@@ -172,7 +172,8 @@ def _over(incident: Incident, tables: Mapping[str, Checked]) -> str:
         if not roots:
             return "gone"
         feed = incident.details.get("feed")
-        if not feed and any(each.lacking(incident.severity) and not each.held_by for each in roots):
+        is_critical = incident.severity == "critical"
+        if not feed and is_critical and any(e.lacking("critical") and not e.held_by for e in roots):
             return "part"
         # What else may be wrong with a table by now is a cause of its own.
         mended = [each for each in roots if feed and each.has_arrived(feed)]
@@ -272,14 +273,15 @@ def open_incidents(session: Session) -> list[Incident]:
 def _is_another(incident: Incident, cause: Cause) -> bool:
     """Whether what is wrong now is another thing than the incident tells of.
 
-    A lesser one than a critical one is what is left of it; and a table of which none of the checks
-    failed that failed before has another fault.
+    A lesser one than a critical one is what is left of it; and what holds a table is another fault
+    than what it was warned of, where none of the checks is the same. (Of two that hold it in turn,
+    each is of one outage as likely as not: that would page at every look.)
     """
-    if incident.severity == "critical" and cause.severity == "warning":
-        return True
+    if incident.severity == cause.severity:
+        return False
     before, now = ({*each.details.get("failing", ())} for each in (incident, cause))
-    is_newer = cause.seen_at > incident.last_seen_at
-    return is_newer and bool(before) and bool(now) and before.isdisjoint(now)
+    is_worse = cause.severity == "critical"
+    return not is_worse or (bool(before) and bool(now) and before.isdisjoint(now))
 
 
 def _kept(incident: Incident, cause: Cause) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _REASONS = {
     ),
     REJECTED: (
         "Nothing of a file that was rejected is in the lake: put one that can be read at its path, "
-        "or mend the mapping; then gatehouse ingest. One that nobody wants counts for a day."
+        "or mend the mapping; then gatehouse ingest. Take one that nobody wants out of the folder."
     ),
 }
 
@@ -123,30 +123,51 @@ class _Arrived:
         return _check(suite, QUARANTINED, self.feed, result, observed)
 
     def rejected(self, suite: Suite) -> CheckResult | None:
-        """The check of files: one that is much of what arrived holds the table, others warn.
+        """The check of files that are still there: much of what came holds the table, others warn.
 
-        How many rows a rejected file has nobody knows; how large it is, and how many files came.
+        How many rows a rejected file has nobody knows; how large it is, and how many files came in
+        the day up to it, which no later file changes. What was rejected before the version on show
+        was certified is a warning until it is mended or taken away.
         """
-        is_rejected = "filter (status_code = 'rejected')"
-        row = self._ask(
-            f"count(*), count(*) {is_rejected}, sum(size_bytes), sum(size_bytes) {is_rejected}, "
-            f"list(distinct source_id) {is_rejected}",
+        moments = self._ask(
+            "with own as (select * from lake.raw.files where source_id in ({sources}) "
+            "and status_code in ('loaded', 'rejected') and ingested_at < $2), "
+            "moments as (select distinct ingested_at as at from own "
+            "where status_code = 'rejected' and ingested_at >= $1) "
+            "select count(*), count(*) filter (status_code = 'rejected'), sum(size_bytes), "
+            "sum(size_bytes) filter (status_code = 'rejected') from moments inner join own "
+            "on own.ingested_at > moments.at - interval 1 day and own.ingested_at <= moments.at "
+            "group by moments.at",
+            self.since,
+        )
+        ((files, count, names),) = self._ask(
+            "select count(*) filter (status_code = 'loaded' and ingested_at >= $1), "
+            "count(*) filter (status_code = 'rejected'), "
+            "list(distinct source_id) filter (status_code = 'rejected') "
+            "from lake.raw.files where source_id in ({sources}) and ingested_at < $2",
             self._a_day,
-        )[0]
-        files, rejected, size, rejected_size, names = row
-        if not files:
+        )
+        if not files + count:
             return None
-        share = max(rejected / files, float(rejected_size or 0) / float(size or 1))
+        shares = [
+            max(rejected / number, float(rejected_size) / float(size or 1))
+            for number, rejected, size, rejected_size in moments
+        ]
+        share = max(shares, default=0.0)
         observed = {
-            "file_count": files,
-            "failing_files": rejected,
+            "file_count": files + count,
+            "failing_files": count,
             **self._told(suite, share, names or []),
         }
-        result: Outcome = "failed" if rejected else "passed"
-        severity: Severity = "critical"
-        if rejected and share <= suite.most_quarantined:
-            severity = "warning"
-        return _check(suite, REJECTED, self.feed, result, observed, severity)
+        is_little = count and share <= suite.most_quarantined
+        return _check(
+            suite,
+            REJECTED,
+            self.feed,
+            "failed" if count else "passed",
+            observed,
+            "warning" if is_little else "critical",
+        )
 
     @property
     def _a_day(self) -> datetime:
@@ -164,17 +185,17 @@ class _Arrived:
     def _rows(self, since: datetime) -> list[tuple[str, int, int]]:
         """Rows that arrived by source, and those of them that were quarantined."""
         return self._ask(
-            "source_id, sum(rows_in)::bigint, sum(rows_quarantined)::bigint",
+            "select source_id, sum(rows_in)::bigint, sum(rows_quarantined)::bigint "
+            "from lake.raw.files as files where source_id in ({sources}) and ingested_at >= $1 "
+            f"and ingested_at < $2 and not {came_again('$2')} group by source_id",
             since,
-            "group by source_id order by source_id",
         )
 
-    def _ask(self, what: str, since: datetime, grouped: str = "") -> list[tuple[Any, ...]]:
-        """Of the files in whose place none has come since."""
+    def _ask(self, query: str, since: datetime) -> list[tuple[Any, ...]]:
+        """Rows of a query on the feed's ``{sources}``, from ``$1`` to ``$2``."""
         named = ", ".join(literal(source) for source in self.sources)
         return self.connection.execute(
-            f"select {what} from lake.raw.files as files where source_id in ({named}) "
-            f"and ingested_at >= $1 and ingested_at < $2 and not {came_again('$2')} {grouped}",
+            query.format(sources=named),
             [each.astimezone(UTC).replace(tzinfo=None) for each in (since, self.end)],
         ).fetchall()
 

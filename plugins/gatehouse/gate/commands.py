@@ -358,7 +358,7 @@ def actor(
     With --json one object an actor, in the order asked for.
     """
     from gatehouse.gate.actor import PARTS, read_actor
-    from gatehouse.gate.published import held_now
+    from gatehouse.gate.published import certified_versions, held_now
     from gatehouse.gate.query import certified_session
     from gatehouse.gate.show import show_actor
 
@@ -367,7 +367,8 @@ def actor(
         raise GatehouseError(
             "There was no id to read.", next_step="give ids, or one a line on stdin with -."
         )
-    _tell_held(held_now(Settings(), {table for table, _ in PARTS.values()}))
+    shown = certified_versions(Settings(), allow_expired=allow_expired)
+    _tell_held(held_now(Settings(), shown, {table for table, _ in PARTS.values()}))
     unknown = []
     with certified_session(Settings(), allow_expired=allow_expired) as connection:
         for each in ids:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -105,16 +105,18 @@ def certified_versions(
     return {name: each for name, each in shown.items() if allow_expired or not each.is_expired}
 
 
-def held_now(settings: Settings, tables: Collection[str]) -> dict[str, str]:
+def held_now(
+    settings: Settings, shown: Mapping[str, Published], tables: Collection[str]
+) -> dict[str, str]:
     """Of the tables, those of which readers have an older version than was checked, and why.
 
     Args:
         settings: which home.
+        shown: what they read.
         tables: names; others are left out.
     """
     with open_store(settings, read_only=True).begin() as session:
         newest = newest_certificates(session)
-    shown = published_versions(settings)
     return {
         each.table_name: f"held at snapshot {each.snapshot_id}; this is of the certified version "
         f"before it, {at.snapshot_id}{_covered(at)}. Why: gatehouse certificate {each.table_name}"

@@ -84,7 +84,7 @@ def run_query(
                 f"The query failed: {error}", next_step="gatehouse tables lists tables and columns."
             ) from error
     cut = bool(limit) and len(rows) > limit
-    return Answer(columns, rows[:limit] if cut else rows, cut, held_now(settings, read))
+    return Answer(columns, rows[:limit] if cut else rows, cut, held_now(settings, certified, read))
 
 
 @contextmanager

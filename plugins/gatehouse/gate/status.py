@@ -160,7 +160,7 @@ def _last_loads(settings: Settings) -> list[dict[str, Any]]:
                 "select source_id, max(ingested_at) as loaded_at, count(*) as files, "
                 "sum(rows_loaded)::bigint as rows_loaded, "
                 "sum(rows_quarantined) filter (not is_replaced)::bigint as rows_quarantined, "
-                "count(*) filter (status_code = 'rejected' and not is_replaced) as files_rejected "
+                "count(*) filter (status_code = 'rejected') as files_rejected "
                 f"from (select *, {came_again()} as is_replaced from lake.raw.files as files) "
                 "group by source_id order by source_id"
             )

@@ -120,7 +120,8 @@ def sources(as_json: JsonOption = False) -> None:
 def files(
     source: SourceOption = None,
     status: Annotated[
-        str | None, typer.Option("--status", help="Only `loaded` or only `rejected` files.")
+        str | None,
+        typer.Option("--status", help="`loaded`, `rejected`, `replaced` or `gone`."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -128,7 +129,7 @@ def files(
 
     Rows in = loaded + quarantined + repeated + left out by the mapping's filter, always. A
     rejected file gave none: put one that can be read at its path, or mend its mapping, and
-    gatehouse ingest takes it; what came in its place is told by came_again.
+    gatehouse ingest takes it. It is `replaced` then, or `gone` once it was taken away.
     """
     from gatehouse.ingest.quarantine import list_files
     from gatehouse.settings import Settings
@@ -140,7 +141,7 @@ def files(
     if as_json:
         print_json(rows)
         return
-    columns = ["source_id", "path", "status_code", *_ROWS, "came_again", "reason"]
+    columns = ["source_id", "path", "status_code", *_ROWS, "reason"]
     empty = "No file was loaded yet. Next: gatehouse ingest"
     if source or status:
         empty = "No such file. All files: gatehouse files"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,16 +25,13 @@ class Known:
 
     Attributes:
         loaded: path by id of loaded files.
-        rejected: reason by id of files rejected under the present mapping.
-        rejected_paths: ids of all rejected files by path, whatever the mapping was.
-        unread: paths where something was that could not be opened.
+        rejected: reason by path and id of files that were rejected under the present mapping and
+            are still there.
         is_mixed: whether files were loaded under another mapping than the present.
     """
 
     loaded: dict[str, str] = field(default_factory=dict)
-    rejected: dict[str, str] = field(default_factory=dict)
-    rejected_paths: dict[str, set[str]] = field(default_factory=dict)
-    unread: set[str] = field(default_factory=set)
+    rejected: dict[tuple[str, str], str] = field(default_factory=dict)
     is_mixed: bool = False
 
     def has(self, candidate: Candidate, digests: Digests) -> bool:
@@ -56,62 +54,21 @@ def known_files(connection: duckdb.DuckDBPyConnection, source: Source) -> Known:
     """
     rows = connection.execute(
         "select file_id, path, status_code, reason, mapping_hash from lake.raw.files "
-        "where source_id = ?",
+        "where source_id = ? and status_code in ('loaded', 'rejected')",
         [source.id],
     ).fetchall()
     known = Known()
     for file_id, path, status, reason, mapping_hash in rows:
-        if status == "rejected":
-            known.rejected_paths.setdefault(path, set()).add(file_id)
         if status == "loaded":
             known.loaded[file_id] = path
             known.is_mixed |= mapping_hash != source.hash
-        elif file_id.startswith("path:"):
-            known.unread.add(path)
-        elif mapping_hash == source.hash and not reason.startswith(PASSING):
-            known.rejected[file_id] = reason
+        elif (
+            not file_id.startswith("path:")
+            and mapping_hash == source.hash
+            and not reason.startswith(PASSING)
+        ):
+            known.rejected[path, file_id] = reason
     return known
-
-
-def forget_unread(
-    connection: duckdb.DuckDBPyConnection, source: Source, known: Known, found: list[Candidate]
-) -> None:
-    """Drop the rejections of what could not be opened where there is a proper file now."""
-    from gatehouse.ingest.loader import transaction
-
-    paths = known.unread & {c.shown for c in found if c.problem is None}
-    if not paths:
-        return
-    with transaction(connection):
-        connection.executemany(
-            "delete from lake.raw.files where source_id = ? and path = ? "
-            "and status_code = 'rejected' and starts_with(file_id, 'path:')",
-            [[source.id, path] for path in sorted(paths)],
-        )
-
-
-def forget_replaced(
-    connection: duckdb.DuckDBPyConnection, source: Source, known: Known, loaded: list[Candidate]
-) -> None:
-    """Drop the rejections at paths where there is a file now whose content was loaded from another.
-
-    It is not loaded again, so nothing else in the ledger tells that it has taken their place.
-    """
-    from gatehouse.ingest.loader import transaction
-
-    gone = [
-        [source.id, path, file_id]
-        for path in sorted({c.shown for c in loaded if c.shown in known.rejected_paths})
-        for file_id in sorted(known.rejected_paths[path])
-    ]
-    if not gone:
-        return
-    with transaction(connection):
-        connection.executemany(
-            "delete from lake.raw.files where source_id = ? and path = ? and file_id = ? "
-            "and status_code = 'rejected'",
-            gone,
-        )
 
 
 def write_rejections(
@@ -119,28 +76,36 @@ def write_rejections(
     source: Source,
     load: Load,
     rejected: list[tuple[Candidate, str]],
-) -> None:
-    """Record rejected files, each once; a rejection that says nothing new writes nothing."""
+) -> bool:
+    """Record rejected files by path, each since it came; returns whether there is news.
+
+    A rejection that says nothing new writes nothing. One that has another reason by now, or another
+    mapping, is as old as before: it has not come again.
+    """
     from gatehouse.ingest.loader import transaction
 
     before = {
-        (row[0], row[1], row[2])
+        (row[0], row[1]): row[2:]
         for row in connection.execute(
-            "select file_id, mapping_hash, reason from lake.raw.files "
+            "select file_id, path, mapping_hash, reason, ingested_at from lake.raw.files "
             f"where source_id = {literal(source.id)} and status_code = 'rejected'"
         ).fetchall()
     }
-    rows = [
-        [c.file_id, source.id, c.shown, c.size, source.hash, reason, load.load_id, load.ingested_at]
-        for c, reason in rejected
-        if (c.file_id, source.hash, reason) not in before
-    ]
+    rows = []
+    for c, reason in rejected:
+        hash_before, reason_before, since = before.get((c.file_id, c.shown), (None, None, None))
+        if (hash_before, reason_before) != (source.hash, reason):
+            at = since or load.ingested_at
+            rows.append(
+                [c.file_id, source.id, c.shown, c.size, source.hash, reason, load.load_id, at]
+            )
     if not rows:
-        return
+        return False
     with transaction(connection):
         connection.executemany(
-            "delete from lake.raw.files where file_id = ? and source_id = ?",
-            [row[:2] for row in rows],
+            "delete from lake.raw.files where file_id = ? and source_id = ? and path = ? "
+            "and status_code <> 'loaded'",
+            [row[:3] for row in rows],
         )
         connection.executemany(
             "insert into lake.raw.files (file_id, source_id, path, size_bytes, mapping_hash, "
@@ -149,3 +114,49 @@ def write_rejections(
             "values (?, ?, ?, ?, ?, 'rejected', ?, 0, 0, 0, 0, 0, ?, ?)",
             rows,
         )
+    return True
+
+
+def close_rejections(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    load: Load,
+    there: Mapping[str, str | None],
+    *,
+    is_whole: bool,
+) -> bool:
+    """End the rejections of files that are not there any more; returns whether there were any.
+
+    They become ``replaced``, where another file is at the path, or ``gone``; both count as arrivals
+    of this load, so that what was held because of them is built and checked again.
+
+    Args:
+        connection: of a writer.
+        source: whose files.
+        load: this one.
+        there: id of the file at each path; None where nobody knows yet what it is, as it is empty
+            or still being written.
+        is_whole: whether all places of the source were looked at; else none is gone.
+    """
+    from gatehouse.ingest.loader import transaction
+
+    rows = connection.execute(
+        "select path, file_id from lake.raw.files where source_id = ? and status_code = 'rejected'",
+        [source.id],
+    ).fetchall()
+    over = []
+    for path, file_id in rows:
+        status = "replaced" if path in there else "gone"
+        unknown = path in there and there[path] is None
+        if unknown or there.get(path) == file_id or (status == "gone" and not is_whole):
+            continue
+        over.append([status, load.ingested_at, source.id, path, file_id])
+    if not over:
+        return False
+    with transaction(connection):
+        connection.executemany(
+            "update lake.raw.files set status_code = ?, ingested_at = ? where source_id = ? "
+            "and path = ? and file_id = ? and status_code = 'rejected'",
+            over,
+        )
+    return True

@@ -72,6 +72,7 @@ class Loader:
         *,
         retry_rejected: bool = False,
     ) -> None:
+        self.has_news = False
         self._retry_rejected = retry_rejected
         self._connection = connection
         self._staging = settings.home / "ingest" / load.load_id
@@ -82,27 +83,47 @@ class Loader:
     def load(self, source: Source, candidates: list[Candidate]) -> list[FileReport]:
         """Load what is new of one source, and say what became of each candidate."""
         known = ledger.known_files(self._connection, source)
-        ledger.forget_unread(self._connection, source, known, candidates)
         reports: list[FileReport] = []
         fresh: list[Candidate] = []
+        twins: list[Candidate] = []
         taken: set[str] = set()
-        there: list[Candidate] = []
         for candidate in candidates:
-            if candidate.file_id in taken or known.has(candidate, self._digests):
+            place = (candidate.shown, candidate.file_id)
+            if known.has(candidate, self._digests):
                 reports.append(FileReport(source.id, candidate.shown, "known"))
-                there.append(candidate)
-            elif not self._retry_rejected and (reason := known.rejected.get(candidate.file_id)):
+            elif not self._retry_rejected and (reason := known.rejected.get(place)):
                 reports.append(FileReport(source.id, candidate.shown, "rejected", reason))
-                taken.add(candidate.file_id)
+            elif candidate.file_id in taken:
+                twins.append(candidate)
             else:
                 taken.add(candidate.file_id)
                 fresh.append(candidate)
-        ledger.forget_replaced(self._connection, source, known, there)
         by_layout = self._sort_by_layout(source, fresh, reports)
         for layout, group in by_layout.items():
             for batch in _batches(group):
                 reports += self._load_batch(source, layout, batch)
-        return reports
+        return reports + self._twins(source, twins, fresh, reports)
+
+    def _twins(
+        self,
+        source: Source,
+        twins: list[Candidate],
+        fresh: list[Candidate],
+        reports: list[FileReport],
+    ) -> list[FileReport]:
+        """What became of files with the bytes of another: the same."""
+        ids = {c.shown: c.file_id for c in fresh}
+        reasons = {
+            ids[each.path]: each.reason or ""
+            for each in reports
+            if each.status == "rejected" and each.path in ids
+        }
+        rejected = [(c, reasons[c.file_id]) for c in twins if c.file_id in reasons]
+        known = [c for c in twins if c.file_id not in reasons]
+        return [
+            *self._reject(source, rejected),
+            *(FileReport(source.id, c.shown, "known") for c in known),
+        ]
 
     def _sort_by_layout(
         self, source: Source, candidates: list[Candidate], reports: list[FileReport]
@@ -128,7 +149,7 @@ class Loader:
     def _reject(self, source: Source, rejected: list[tuple[Candidate, str]]) -> list[FileReport]:
         if not rejected:
             return []
-        ledger.write_rejections(self._connection, source, self._load, rejected)
+        self.has_news |= ledger.write_rejections(self._connection, source, self._load, rejected)
         for candidate, reason in rejected:
             self._progress(printable(f"{source.id}: {candidate.shown} rejected: {reason}"))
         return [FileReport(source.id, c.shown, "rejected", reason) for c, reason in rejected]

@@ -170,10 +170,7 @@ def _tame(value: object) -> object:
 def list_files(
     settings: Settings, *, source: str | None = None, status: str | None = None
 ) -> list[dict[str, Any]]:
-    """The ledger: every file of every source, newest first.
-
-    ``came_again``: whether a file that came later at its path has taken its place.
-    """
+    """The ledger: every file of every source, newest first."""
     parts = [
         f"{name} = {literal(value)}"
         for name, value in (("source_id", source), ("status_code", status))
@@ -182,11 +179,11 @@ def list_files(
     names = (
         *("source_id", "path", "status_code", "reason", "rows_in", "rows_loaded"),
         *("rows_quarantined", "rows_repeated", "rows_left_out", "size_bytes", "file_id"),
-        *("load_id", "ingested_at", "came_again"),
+        *("load_id", "ingested_at"),
     )
     with _current(settings) as connection:
         rows = connection.execute(
-            f"select {', '.join(names[:-1])}, {came_again()} from lake.raw.files as files "
+            f"select {', '.join(names)} from lake.raw.files "
             f"where {' and '.join(parts) or 'true'} order by ingested_at desc, source_id, path"
         ).fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]

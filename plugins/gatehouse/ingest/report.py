@@ -39,12 +39,14 @@ class IngestReport:
         files: what became of each file.
         unmatched: paths below the landing folder that no mapping reads.
         seconds: wall time.
+        rejections_changed: whether a file was rejected that was not before, or one is no more.
     """
 
     load_id: str
     files: list[FileReport] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    rejections_changed: bool = False
 
     @property
     def totals(self) -> dict[str, int]:

@@ -15,7 +15,8 @@ from gatehouse.errors import GatehouseError
 from gatehouse.ingest.batch import Source, prepare_session
 from gatehouse.ingest.contracts import load_contracts
 from gatehouse.ingest.digests import Digests
-from gatehouse.ingest.discovery import Found, find_files
+from gatehouse.ingest.discovery import Candidate, Found, find_files
+from gatehouse.ingest.ledger import close_rejections
 from gatehouse.ingest.loader import Loader
 from gatehouse.ingest.mapping import SourceMapping, load_mappings
 from gatehouse.ingest.report import FileReport, IngestReport
@@ -62,6 +63,7 @@ def run_ingest(
     """
     started = time.monotonic()
     landing = _landing(settings, folder)
+    is_whole = landing == settings.landing.expanduser().resolve()
     contracts = load_contracts(settings.input_contracts)
     mappings = _chosen(load_mappings(settings.sources, contracts), source)
     report = IngestReport(load_id=uuid.uuid4().hex)
@@ -72,10 +74,11 @@ def run_ingest(
             found = find_files(landing, mappings.values(), digests, settle_seconds=settle_seconds)
             digests.keep()
             arrived_at = next_arrival(connection).astimezone(UTC).replace(tzinfo=None)
+            load = Load(report.load_id, arrived_at)
             loader = Loader(
                 connection,
                 settings,
-                Load(report.load_id, arrived_at),
+                load,
                 digests,
                 progress,
                 retry_rejected=retry_rejected,
@@ -85,7 +88,13 @@ def run_ingest(
                 candidates = [c for c in found.candidates if c.mapping.source == mapping.source]
                 if candidates:
                     contract = contracts[mapping.contract]
-                    report.files += loader.load(Source(mapping, contract), candidates)
+                    chosen = Source(mapping, contract)
+                    files = loader.load(chosen, candidates)
+                    there = _there(found, mapping, candidates, files)
+                    report.files += files
+                    report.rejections_changed |= loader.has_news | close_rejections(
+                        connection, chosen, load, there, is_whole=is_whole
+                    )
     report.seconds = round(time.monotonic() - started, 3)
     log.info("load %s: %s", report.load_id, report.totals)
     return report
@@ -96,6 +105,16 @@ def _session(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     with Lake(settings).writer("gatehouse ingest") as connection:
         prepare_session(connection)
         yield connection
+
+
+def _there(
+    found: Found, mapping: SourceMapping, candidates: list[Candidate], files: list[FileReport]
+) -> dict[str, str | None]:
+    """Id of the file at each path of a source; None where it has no row or is not finished."""
+    waiting = [path for each, path in found.waiting if each.source == mapping.source]
+    empty = {each.path for each in files if each.status == "loaded" and not each.rows_in}
+    ids = {c.shown: c.file_id if c.size and c.shown not in empty else None for c in candidates}
+    return {**ids, **dict.fromkeys(waiting)}
 
 
 def _landing(settings: Settings, folder: Path | None) -> Path:

@@ -58,7 +58,8 @@ def ingest(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, A
     note(settings, "ingest", [report.load_id])
     totals = report.totals
     log.info("%s", totals)
-    if totals["files_loaded"]:
+    # A rejected file is news, too: the gate counts it.
+    if totals["files_loaded"] or report.rejections_changed:
         context["outlet_events"][NEW_RAW].add(RAW, extra={"load_id": report.load_id, **totals})
     return {
         "load_id": report.load_id,
