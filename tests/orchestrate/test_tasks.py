@@ -9,6 +9,7 @@ import pytest
 
 from gatehouse.build.report import Interval
 from gatehouse.errors import GatehouseError
+from gatehouse.orchestrate.assets import NEW_RAW
 from gatehouse.orchestrate.tasks import (
     _interval,
     _run_type,
@@ -80,6 +81,24 @@ def test_a_scheduled_load_waits_for_the_landing_folder(
         ingest({}, _context("scheduled"))
     with pytest.raises(GatehouseError, match="no landing folder"):
         ingest({}, _context("manual"))
+
+
+def test_a_load_that_rejects_everything_is_news_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEHOUSE_HOME", str(tmp_path))
+    file = tmp_path / "landing" / "events" / "day.parquet"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"not Parquet")
+
+    def news() -> int:
+        told: list[Any] = []
+        recorder = type("_", (), {"add": lambda _self, *event, **_more: told.append(event)})()
+        result = ingest({}, {**_context("manual"), "outlet_events": {NEW_RAW: recorder}})
+        assert result["totals"]["files_loaded"] == 0
+        return len(told)
+
+    assert [news(), news()] == [1, 0]
 
 
 def test_a_scheduled_build_of_an_empty_home_has_nothing_to_do(

@@ -22,7 +22,7 @@ MOST_NAMED = 10
 
 
 def ingest(params: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
-    """Load the landing folder; news on `RAW` if a file was loaded.
+    """Load the landing folder; news on `RAW` if a file was loaded or rejected, or is no more.
 
     Args:
         params: ``folder`` and ``source``, each possibly None.
