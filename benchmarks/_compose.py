@@ -134,6 +134,37 @@ class Stack:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def gatehouse(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the container of the API server."""
+        return subprocess.run(
+            [sys.executable, "-m", "gatehouse.cli.app", *arguments],
+            env=self.environment("api-server"),
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def own_files(self) -> list[Path]:
+        """Files of lake or store that lie outside PostgreSQL and S3."""
+        home = self.folder / "home"
+        return [*home.rglob("*.parquet"), *home.rglob("catalog.sqlite*"), *home.rglob("*.db")]
+
+    def written(self) -> list[Path]:
+        """Files of the services' logs and home."""
+        return [
+            path
+            for folder in ("home", "logs")
+            for path in (self.folder / folder).rglob("*")
+            if path.is_file() and not path.is_symlink()
+        ]
+
+    def leaking(self) -> list[Path]:
+        """Of them, those that hold a password or a key; the name of a key is no secret."""
+        names = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY")
+        kept = [(self.folder / "secrets" / name).read_bytes() for name in names]
+        return [path for path in self.written() if any(each in path.read_bytes() for each in kept)]
+
     def close(self) -> None:
         """End all services, the last one started first."""
         for name, process in reversed(self.processes.items()):

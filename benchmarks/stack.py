@@ -11,8 +11,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from _compose import Stack, stack
-from _harness import PROJECT, Measurement, scratch, setting
+from _harness import Measurement, scratch, setting
 from _landing import Delivery, make_landing
 from _parity import compare_tables, run_on
 from gatehouse.environment import environment_variables
@@ -31,7 +29,6 @@ ACTORS, DAYS = int(setting("ACTORS", "400")), int(setting("DAYS", "14"))
 INCREMENTS, SEED = int(setting("INCREMENTS", "4")), int(setting("SEED", "1"))
 # Killed between the days. The catalog and the files are other programs', with their own ways.
 _MORTAL = ("scheduler", "dag-processor", "triggerer", "api-server")
-_SECRETS = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY")
 
 
 def main() -> None:
@@ -115,19 +112,12 @@ def _after(measurement: Measurement, services: Stack) -> None:
     measurement.figure("tables certified", len(certified), equals=len(status["tables"]))
     alive = [name for name, each in services.processes.items() if each.poll() is None]
     measurement.figure("services alive at the end", len(alive), at_least=6)
-    home = services.folder / "home"
-    local = [*home.rglob("*.parquet"), *home.rglob("catalog.sqlite*"), *home.rglob("*.db")]
-    measurement.figure("files of lake or store outside PostgreSQL and S3", len(local), equals=0)
-    kept = [(services.folder / "secrets" / name).read_bytes() for name in _SECRETS]
-    written = [
-        path
-        for folder in ("home", "logs")
-        for path in (services.folder / folder).rglob("*")
-        if path.is_file() and not path.is_symlink()
-    ]
-    leaking = [path for path in written if any(each in path.read_bytes() for each in kept)]
-    measurement.figure("files of logs and home read for secrets", len(written), at_least=10)
-    measurement.figure("of them with a secret", len(leaking), equals=0)
+    own = services.own_files()
+    measurement.figure("files of lake or store outside PostgreSQL and S3", len(own), equals=0)
+    measurement.figure(
+        "files of logs and home read for secrets", len(services.written()), at_least=10
+    )
+    measurement.figure("of them with a secret", len(services.leaking()), equals=0)
 
 
 def _compare(measurement: Measurement, plain: Settings, services: Stack) -> None:
@@ -157,14 +147,7 @@ def _gatehouse(services: Stack, *arguments: str) -> str:
     Raises:
         RuntimeError: it failed; with the end of what it said.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "gatehouse.cli.app", *arguments],
-        env=services.environment("api-server"),
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = services.gatehouse(*arguments)
     if done.returncode:
         raise RuntimeError(f"gatehouse {arguments[0]} failed: {done.stderr[-2000:]}")
     return done.stdout

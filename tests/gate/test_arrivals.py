@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.gate.conftest import House
@@ -58,17 +59,10 @@ def fed(house: House) -> House:
 
 
 def _arrive(
-    house: House,
-    source: str,
-    rows: int,
-    quarantined: int,
-    day: float,
-    *,
-    path: str = "",
-    repeated: int = 0,
+    house: House, source: str, rows: int, quarantined: int, day: float, **file: Any
 ) -> GateReport:
-    """A day's file, the build that takes it in, and the gate."""
-    snapshot = _load(house, source, rows, quarantined, day, path=path, repeated=repeated)
+    """A day's file (see `_load`), the build that takes it in, and the gate."""
+    snapshot = _load(house, source, rows, quarantined, day, **file)
     house.built(snapshot, f"b{day}", arrived_to=NOW + timedelta(days=day))
     return run_gate(house.settings)
 

@@ -221,13 +221,7 @@ def _data(
             **_reach([root], known if severity == "critical" else [], readers),
             **_told(checks),
             # Of rows that are missing they may be why.
-            "sources_rejected": _sources(
-                [
-                    each
-                    for each in root.found("failed", "critical", "warning")
-                    if each.observed.get("failing_files")
-                ]
-            ),
+            "sources_rejected": _sources(_of_files(root.found("failed", "critical", "warning"))),
             "row_count": root.row_count,
             "snapshot_id": root.snapshot_id,
             "is_waived": root.is_waived,
@@ -249,16 +243,15 @@ def _feed(
     ]
     roots = sorted(lacking, key=lambda each: bool(each.held_by))
     pairs = [(root, check) for root in roots for check in root.found("failed", severity)]
-    # The same of every table.
-    own = list({check.name: check for _, check in reversed(pairs) if check.feed == feed}.values())
+    # Tables differ in what they have of it; the first one's are told.
+    each_own = [check for _, check in pairs if check.feed == feed]
+    own = list({check.name: check for check in reversed(each_own)}.values())
     others = [
         replace(check, name=f"{root.table}: {check.name}")
         for root, check in pairs
         if not check.feed and severity == "critical"
     ]
-    # Tables differ in what they have of it.
-    each_own = [check for _, check in pairs if check.feed == feed]
-    rejected = [check for check in each_own if check.observed.get("failing_files")]
+    rejected = _of_files(each_own)
     quarantined = [check for check in each_own if check not in rejected]
     most = max((int(check.observed["failing_files"]) for check in rejected), default=0)
     what = [f"{most} files were rejected" if most > 1 else "a file was rejected"] * bool(most)
@@ -284,6 +277,10 @@ def _feed(
             "sources_rejected": _sources(rejected),
         },
     )
+
+
+def _of_files(checks: list[Check]) -> list[Check]:
+    return [each for each in checks if each.observed.get("failing_files")]
 
 
 def _sources(checks: list[Check]) -> list[str]:

@@ -11,10 +11,9 @@ import duckdb
 import sqlalchemy as sa
 
 from gatehouse.errors import GatehouseError
-from gatehouse.gate.certificate import newest_certificates
+from gatehouse.gate.certificate import is_certified, newest_certificates
 from gatehouse.gate.lineage import upstream_of
 from gatehouse.gate.needs import Needs, newest_without_warnings, read_warnings
-from gatehouse.gate.results import CERTIFYING
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -124,7 +123,7 @@ def held_now(
         if each.table_name in tables
         and (at := shown.get(each.table_name)) is not None
         and at.snapshot_id < each.snapshot_id
-        and (each.held_by or each.result not in CERTIFYING)
+        and not is_certified(each)
     }
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.attach import write_attach_file
-from gatehouse.gate.certificate import newest_certificates
+from gatehouse.gate.certificate import is_certified, newest_of
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.past import forget
 from gatehouse.gate.publish import alone, move, newest_good, show_instead
@@ -197,18 +197,15 @@ def _require_first(session: Session, table: str, now: datetime) -> None:
             next_step=f"further back: gatehouse rollback {table} --to SNAPSHOT",
         )
     shown = session.get(PublishedVersion, table)
-    held = [
-        each
-        for each in newest_certificates(session)
-        if each.table_name == table and (each.held_by or each.result not in CERTIFYING)
-    ]
-    if shown and held and held[0].snapshot_id > shown.snapshot_id:
+    newest = newest_of(session, table)
+    is_held = newest is not None and not is_certified(newest)
+    if shown and newest and is_held and newest.snapshot_id > shown.snapshot_id:
         older = newest_good(session, table, shown.snapshot_id - 1, now)
         further = "no older one is left"
         if older is not None:
             further = f"gatehouse rollback {table} --to {older.snapshot_id}"
         raise GatehouseError(
-            f"{table} is held at snapshot {held[0].snapshot_id}: readers have the version before "
+            f"{table} is held at snapshot {newest.snapshot_id}: readers have the version before "
             f"it, {shown.snapshot_id}, already.",
             next_step=f"if that one is wrong, too: {further}",
         )

@@ -79,8 +79,8 @@ class Summary:
         loaded_ever: what it took in at all.
         models_built: dbt models built since then, over all builds.
         builds: builds that built them.
-        rejected: files that cannot be read and in whose place none has come, at any time; source,
-            path and reason, not all if there are many.
+        rejected: files that cannot be read and are still there; source, path and reason, not all
+            if there are many.
         certified: tables that readers see, with the rows of their certified version.
         held: tables whose newest check did not pass, each with why.
         found: new findings since then, by detection.

@@ -83,7 +83,7 @@ def _loaded(loaded: Loaded) -> str:
 
 
 def _rejected(summary: Summary) -> list[str]:
-    """The files in whose place nothing came: their rows are missing, and nothing else says so."""
+    """The rejected files that are still there: what is in them is in no table."""
     if not summary.rejected:
         return []
     files = [f"{each['source_id']}: {each['path']}: {each['reason']}" for each in summary.rejected]
