@@ -82,6 +82,11 @@ def test_a_feed_in_quarantine_is_one_incident_for_all_that_is_made_of_it(any_des
     ]
     commands = dict(compose(found, "opened").commands)
     assert commands["Why, of shop_events"] == "gatehouse quarantine list --source shop_events"
+    replay = "gatehouse quarantine replay --source shop_events"
+    assert commands["Once its mapping is mended, shop_events"] == replay
+    assert commands["Once its files came again, shop_events"] == (
+        "gatehouse ingest --source shop_events"
+    )
     assert [name for name in commands if name.startswith("Let it pass")] == ["Let it pass in dim_c"]
     # A waiver of that check alone would not let this one pass.
     assert commands["What else holds fct_a"] == "gatehouse certificate fct_a"
@@ -134,6 +139,22 @@ def test_a_few_rejected_files_are_told_once_and_hold_nothing(desk: Desk) -> None
         desk.gated(2, table, "passed", _rejected(result="passed"))
     desk.cycle()
     assert desk.open() == []
+
+
+@pytest.mark.parametrize(
+    ("severity", "others", "title"),
+    [
+        ("critical", 0, "unique does not hold"),
+        ("critical", 2, "unique and 2 more do not hold"),
+        ("warning", 0, "unique does not hold, holding nothing up"),
+        ("warning", 1, "unique and 1 more do not hold, holding nothing up"),
+    ],
+)
+def test_what_is_said_of_several_checks(desk: Desk, severity: str, others: int, title: str) -> None:
+    checks = [failing(name, severity) for name in ("unique", "b", "c")[: 1 + others]]
+    desk.gated(1, "fct_a", "failed" if severity == "critical" else "passed", *checks)
+    desk.cycle()
+    assert [each.title for each in desk.open()] == [f"fct_a: {title}"]
 
 
 def test_a_few_rejected_files_explain_no_other_warning(desk: Desk) -> None:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from gatehouse.cli.app import app
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import run_gate
+from gatehouse.gate.certificate import read_certificate
 from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.failing import FailingRows, failing_rows
 from gatehouse.gate.failing_sql import _CONDITIONS, of_expectation, of_monitor, whole_rows
@@ -132,6 +133,30 @@ def test_rows_are_those_of_the_snapshot_that_failed(failed: House) -> None:
     assert row["score"] == 7.531864
 
 
+def test_what_failed_before_is_still_shown_by_its_snapshot(failed: House) -> None:
+    settings = failed.settings
+    at = read_certificate(settings, "fct_a")["snapshot_id"]
+    failed.built(
+        failed.sql(
+            "delete from lake.core.fct_a where key in ('k1', 'k3')",
+            "update lake.core.fct_a set key = 'k2b' where key = 'k2' and rowid = "
+            "(select min(rowid) from lake.core.fct_a where key = 'k2')",
+        ),
+        "b2",
+    )
+    run_gate(settings)
+    assert read_certificate(settings, "fct_a")["result"] == "passed"
+    with pytest.raises(GatehouseError, match="No failed check of fct_a is called") as caught:
+        failing_rows(settings, "fct_a", "be_between")
+    command = f"gatehouse certificate fct_a be_between --rows --snapshot {at}"
+    assert caught.value.next_step == f"where it did last: {command}"
+    row, _ = _one(failing_rows(settings, "fct_a", "be_between", snapshot_id=at))
+    assert row["score"] == 7.531864
+    with pytest.raises(GatehouseError, match="at snapshot 1") as caught:
+        failing_rows(settings, "fct_a", snapshot_id=1)
+    assert "shows the newest" in caught.value.next_step
+
+
 def test_as_they_are_only_with_a_reason_that_is_kept(failed: House) -> None:
     settings = failed.settings
     with pytest.raises(GatehouseError, match="needs a reason"):
@@ -184,7 +209,8 @@ def test_the_command_shows_rows_and_the_query(
     assert "k1" not in done.stdout
     assert 'where "score" < 0 or "score" > 1' in done.stdout
     shown = CliRunner().invoke(app, ["certificate", "fct_a"])
-    assert "gatehouse certificate fct_a --rows" in shown.stdout
+    at = read_certificate(failed.settings, "fct_a")["snapshot_id"]
+    assert f"gatehouse certificate fct_a --rows --snapshot {at}" in " ".join(shown.stdout.split())
 
 
 _DRIFT = Drift(

@@ -17,7 +17,7 @@ from gatehouse.gate.status import read_status
 from gatehouse.gate.subject import Subject
 from gatehouse.gate.waivers import end_waivers
 from gatehouse.store import open_store
-from gatehouse.store.models import Rollback
+from gatehouse.store.models import Certificate, Rollback
 
 REASON = "scores doubled since noon"
 
@@ -113,6 +113,34 @@ def test_who_goes_back_further_replaces_the_rollback_before(
     }
     lift(house.settings, "fct_a")
     assert set(_shown(house).values()) == {third}
+
+
+def test_a_version_that_has_expired_is_passed_over_and_named(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    first, second, _ = versions
+    _expire(house, "fct_b", second)
+    report = roll_back(house.settings, "fct_a", to=second, reason=REASON)
+    own, below = report.tables
+    assert (own.table, own.to_snapshot_id, own.note) == ("fct_a", second, "")
+    assert (below.table, below.to_snapshot_id) == ("fct_b", first)
+    assert f"gatehouse gate --snapshot {second}" in below.note
+
+
+def test_lifting_names_what_expired_meanwhile(house: House, versions: tuple[int, int, int]) -> None:
+    _, second, third = versions
+    roll_back(house.settings, "fct_b", to=second, reason=REASON)
+    _expire(house, "fct_b", third)
+    (moved,) = lift(house.settings, "fct_b").tables
+    assert (moved.from_snapshot_id, moved.to_snapshot_id) == (second, second)
+    assert f"snapshot {third} has expired" in moved.note
+
+
+def _expire(house: House, table: str, snapshot_id: int) -> None:
+    with open_store(house.settings).begin() as session:
+        session.query(Certificate).filter_by(
+            table_name=table, snapshot_id=snapshot_id
+        ).one().expires_at = datetime.now(UTC)
 
 
 def test_a_version_that_failed_since_is_no_target(

@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from gatehouse.cli.app import app
 from gatehouse.errors import GatehouseError
 from gatehouse.ingest import digests, run_ingest
 from gatehouse.lake import Lake
@@ -537,3 +539,16 @@ def test_json_whose_fields_are_all_nested(tmp_path: Path) -> None:
     line = '{"i": {"d": "1"}, "at": "2026-01-05 10:00:00", "w": {"ho": "a"}, "how": "ok"}\n'
     put(settings, "shop/a.jsonl", line)
     assert load(settings).totals["rows_loaded"] == 1
+
+
+def test_a_file_without_a_row_is_named(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(shop, "shop/full.csv", HEAD + "1,2026-01-05 10:00:00,a,ok\n")
+    put(shop, "shop/empty.csv", HEAD)
+    put(shop, "shop/nothing.jsonl", "")
+    monkeypatch.setenv("GATEHOUSE_HOME", str(shop.home))
+    monkeypatch.setenv("GATEHOUSE_PROJECT", str(shop.project))
+    done = CliRunner().invoke(app, ["ingest"])
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.stdout.split())
+    assert "Loaded without a row: shop/empty.csv, shop/nothing.jsonl." in told
+    assert "without a row" not in CliRunner().invoke(app, ["ingest"]).stdout

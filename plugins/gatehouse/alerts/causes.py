@@ -208,7 +208,8 @@ def _data(
     checks = [check for check in root.found("failed", severity) if not check.feed]
     words = checks[0].name if checks else root.message
     more = f" and {len(checks) - 1} more" if len(checks) > 1 else ""
-    how = "does not hold" if severity == "critical" else "does not hold, and holds nothing up"
+    how = "do not hold" if more else "does not hold"
+    how += ", holding nothing up" if severity == "warning" else ""
     return Cause(
         key=data_key(root.table),
         kind="data",

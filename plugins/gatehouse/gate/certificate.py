@@ -11,14 +11,21 @@ from gatehouse.errors import GatehouseError
 from gatehouse.gate.results import CERTIFYING
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import Certificate
+from gatehouse.store.models import Certificate, CertificateCheck
 
 
-def read_certificate(settings: Settings, table: str) -> dict[str, Any]:
+def read_certificate(
+    settings: Settings, table: str, snapshot_id: int | None = None
+) -> dict[str, Any]:
     """The newest certificate of a table, with its checks.
 
+    Args:
+        settings: which home.
+        table: core table.
+        snapshot_id: the newest one of this version; default of any.
+
     Raises:
-        GatehouseError: the table was never checked.
+        GatehouseError: the table was never checked, or not at that snapshot.
     """
     query = (
         sa.select(Certificate)
@@ -26,11 +33,17 @@ def read_certificate(settings: Settings, table: str) -> dict[str, Any]:
         .order_by(Certificate.checked_at.desc(), Certificate.snapshot_id.desc())
         .limit(1)
     )
+    if snapshot_id is not None:
+        query = query.where(Certificate.snapshot_id == snapshot_id)
     with open_store(settings, read_only=True).begin() as session:
         found = session.scalars(query).first()
         if found is None:
+            at = "" if snapshot_id is None else f" at snapshot {snapshot_id}"
             raise GatehouseError(
-                f"{table} has no certificate.", next_step="gatehouse status lists the core tables."
+                f"{table} has no certificate{at}.",
+                next_step=f"gatehouse certificate {table} shows the newest one."
+                if at
+                else "gatehouse status lists the core tables.",
             )
         names = [column.key for column in sa.inspect(Certificate).column_attrs]
         checks = [
@@ -48,6 +61,24 @@ def read_certificate(settings: Settings, table: str) -> dict[str, Any]:
             for check in found.checks
         ]
         return {**{name: getattr(found, name) for name in names}, "checks": checks}
+
+
+def last_failed(settings: Settings, table: str, check: str = "") -> int | None:
+    """The newest snapshot where a check of a table failed; None if none ever did.
+
+    Args:
+        settings: which home.
+        table: core table.
+        check: a part of its name; default any of them.
+    """
+    query = (
+        sa.select(sa.func.max(Certificate.snapshot_id))
+        .join(Certificate.checks)
+        .where(Certificate.table_name == table, CertificateCheck.result == "failed")
+        .where(CertificateCheck.name.contains(check, autoescape=True))
+    )
+    with open_store(settings, read_only=True).begin() as session:
+        return session.scalar(query)
 
 
 def is_certified(certificate: Certificate) -> bool:

@@ -187,6 +187,9 @@ def certificate(
     rows: Annotated[
         bool, typer.Option("--rows", help="Show rows of the checks that failed, masked.")
     ] = False,
+    snapshot: Annotated[
+        int | None, typer.Option(help="As it was at this snapshot; default: the newest check.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most rows of a check.")] = 20,
     unmasked: Annotated[
         bool, typer.Option("--unmasked", help="Show identifiers and texts as they are; recorded.")
@@ -194,7 +197,7 @@ def certificate(
     reason: Annotated[str, typer.Option(help="Why. Required with --unmasked.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show the newest certificate of a table and the checks behind it; or the rows that failed.
+    """Show a certificate of a table and the checks behind it; or the rows that failed.
 
     With --rows, identifiers and texts are short hashes: equal ones are equal. Rows are read from
     the snapshot that failed, and kept nowhere.
@@ -205,7 +208,13 @@ def certificate(
         from gatehouse.gate.show import show_failing
 
         failing = failing_rows(
-            settings, table, check, limit=limit, unmasked=unmasked, reason=reason
+            settings,
+            table,
+            check,
+            limit=limit,
+            unmasked=unmasked,
+            reason=reason,
+            snapshot_id=snapshot,
         )
         if as_json:
             print_json([each.as_dict() for each in failing])
@@ -215,7 +224,7 @@ def certificate(
     from gatehouse.gate.certificate import read_certificate
     from gatehouse.gate.show import show_certificate
 
-    found = read_certificate(settings, table)
+    found = read_certificate(settings, table, snapshot)
     if as_json:
         print_json(found)
     else:
@@ -310,6 +319,9 @@ def rollback(
     columns = ["table", "from_snapshot_id", "to_snapshot_id"]
     rows = [{name: getattr(each, name) for name in columns} for each in found.tables]
     print_rows("Readers see", columns, rows, empty="")
+    for each in found.tables:
+        if each.note:
+            typer.echo(f"Note: {each.note}.")
     if not lift:
         columns = ["detection", "mode", "findings", "first_found_at"]
         empty = "No finding was made on what was taken off."

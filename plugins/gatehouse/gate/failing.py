@@ -6,6 +6,7 @@ is shown of a row.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import duckdb
 
 from gatehouse.errors import GatehouseError, telling
-from gatehouse.gate.certificate import read_certificate
+from gatehouse.gate.certificate import last_failed, read_certificate
 from gatehouse.gate.failing_sql import of_expectation, of_monitor
 from gatehouse.gate.lineage import CoreTable, core_tables
 from gatehouse.gate.masking import Mask
@@ -61,8 +62,9 @@ def failing_rows(
     limit: int = 20,
     unmasked: bool = False,
     reason: str = "",
+    snapshot_id: int | None = None,
 ) -> list[FailingRows]:
-    """The rows that the failed checks of a table's newest certificate are about.
+    """The rows that the failed checks of a table's certificate are about.
 
     Args:
         settings: which home.
@@ -71,12 +73,13 @@ def failing_rows(
         limit: most rows of each.
         unmasked: show identifiers and content as they are; recorded in the access log.
         reason: why; required with ``unmasked``.
+        snapshot_id: of which version; default the one that was checked last.
 
     Raises:
         GatehouseError: no such failed check, the snapshot is gone, or no reason was given.
     """
-    certificate = read_certificate(settings, table)
-    failed = _failed(certificate, check)
+    certificate = read_certificate(settings, table, snapshot_id)
+    failed = _failed(settings, certificate, check)
     snapshot_id = int(certificate["snapshot_id"])
     if unmasked:
         names = [each["check"] for each in failed]
@@ -101,7 +104,7 @@ def failing_rows(
         connection.close()
 
 
-def _failed(certificate: Mapping[str, Any], check: str) -> list[dict[str, Any]]:
+def _failed(settings: Settings, certificate: Mapping[str, Any], check: str) -> list[dict[str, Any]]:
     table = certificate["table_name"]
     failed = [each for each in certificate["checks"] if each["result"] == "failed"]
     if not failed and certificate["held_by"]:
@@ -114,11 +117,17 @@ def _failed(certificate: Mapping[str, Any], check: str) -> list[dict[str, Any]]:
     named = named or [each for each in failed if check in each["check"]]
     if not named:
         names = "; ".join(each["check"] for each in failed) or "none"
+        at = certificate["snapshot_id"]
+        before = last_failed(settings, table, check)
+        command = f"gatehouse certificate {table}"
+        if before not in (None, at):
+            which = f" {shlex.quote(check)}" if check else ""
+            command = f"where it did last: {command}{which} --rows --snapshot {before}"
         raise GatehouseError(
-            f"No failed check of {table} is called {check!r}. Failed: {names}."
+            f"No failed check of {table} is called {check!r} at snapshot {at}. Failed: {names}."
             if check
-            else f"No check of {table} failed at snapshot {certificate['snapshot_id']}.",
-            next_step=f"gatehouse certificate {table}",
+            else f"No check of {table} failed at snapshot {at}.",
+            next_step=command,
         )
     return named
 

@@ -35,11 +35,13 @@ class Moved:
     Attributes:
         from_snapshot_id: version that was on show; None if none was.
         to_snapshot_id: version on show now; None if there is none.
+        note: of a newer version than that which would be on show, had it not expired.
     """
 
     table: str
     from_snapshot_id: int | None
     to_snapshot_id: int | None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ def roll_back(settings: Settings, table: str, *, to: int | None, reason: str) ->
             if shown is None or (name != table and shown.snapshot_id <= target):
                 continue
             good = newest_good(session, name, target, now)
-            moved.append(Moved(name, shown.snapshot_id, good.snapshot_id if good else None))
+            to_snapshot = good.snapshot_id if good else None
+            note = _expired(session, name, to_snapshot, target, now)
+            moved.append(Moved(name, shown.snapshot_id, to_snapshot, note))
             _lift(session, [name], now)
             session.add(
                 Rollback(
@@ -144,7 +148,8 @@ def lift(settings: Settings, table: str) -> RollbackReport:
             good = newest_good(session, name, None, now)
             if good is not None:
                 move(session, good)
-            moved.append(Moved(name, before, good.snapshot_id if good else before))
+            after = good.snapshot_id if good else before
+            moved.append(Moved(name, before, after, _expired(session, name, after, None, now)))
     return RollbackReport(tuple(moved))
 
 
@@ -240,6 +245,31 @@ def _target(session: Session, table: str, to: int | None, now: datetime) -> int:
             "stricter suite takes it off.",
         )
     return good.snapshot_id
+
+
+def _expired(
+    session: Session, table: str, shown: int | None, at_most: int | None, now: datetime
+) -> str:
+    """What is said of a certified version newer than ``shown`` that has expired, if any."""
+    query = (
+        sa.select(Certificate)
+        .where(
+            Certificate.table_name == table,
+            Certificate.result.in_(CERTIFYING),
+            Certificate.snapshot_id > (shown or -1),
+            Certificate.expires_at <= now,
+        )
+        .order_by(Certificate.snapshot_id.desc(), Certificate.expires_at.desc())
+    )
+    if at_most is not None:
+        query = query.where(Certificate.snapshot_id <= at_most)
+    found = session.scalar(query.limit(1))
+    if found is None:
+        return ""
+    return (
+        f"the certificate of {table} at snapshot {found.snapshot_id} has expired: "
+        f"gatehouse gate --snapshot {found.snapshot_id} checks it again, if it is still there"
+    )
 
 
 def _older(session: Session, table: str, before: int, now: datetime) -> list[int]:

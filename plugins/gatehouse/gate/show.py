@@ -101,7 +101,10 @@ def show_certificate(found: Mapping[str, Any]) -> None:
             if check["reason"] or check["owner"]:
                 typer.echo(printable(f"    {check['reason']} Owner: {check['owner'] or 'nobody'}"))
     if failed:
-        typer.echo(f"Which rows: gatehouse certificate {found['table_name']} --rows")
+        typer.echo(
+            f"Which rows: gatehouse certificate {found['table_name']} --rows "
+            f"--snapshot {found['snapshot_id']}"
+        )
 
 
 def show_failing(found: Iterable[FailingRows]) -> None:

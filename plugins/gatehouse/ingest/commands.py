@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatehouse.cli.output import JsonOption, print_json, print_rows
+from gatehouse.cli.output import JsonOption, print_json, print_rows, printable
 from gatehouse.errors import GatehouseError
 from gatehouse.ingest.again import SHOW_REJECTED
 
@@ -20,6 +20,7 @@ ReasonOption = Annotated[
 SourceOption = Annotated[
     str | None, typer.Option("--source", help="Only this source (see `gatehouse sources`).")
 ]
+_MOST_NAMED = 5
 _ROWS = ["rows_in", "rows_loaded", "rows_quarantined", "rows_repeated", "rows_left_out"]
 
 quarantine_app = typer.Typer(
@@ -87,6 +88,10 @@ def ingest(
         f"{len(report.unmatched)} that no source reads (--json lists them); "
         f"{totals['rows_loaded']:,} rows in {report.seconds:.1f} s."
     )
+    empty = [file.path for file in report.files if file.status == "loaded" and not file.rows_in]
+    if empty:
+        more = f" and {len(empty) - _MOST_NAMED} more" if len(empty) > _MOST_NAMED else ""
+        typer.echo(printable(f"Loaded without a row: {', '.join(empty[:_MOST_NAMED])}{more}."))
     if totals["files_rejected"]:
         typer.echo(f"See why files were rejected: {SHOW_REJECTED}")
     if totals["rows_quarantined"]:
