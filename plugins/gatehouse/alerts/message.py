@@ -202,7 +202,8 @@ def _of_feed(severity: str, details: Mapping[str, Any], check: str) -> Iterator[
     for name in details.get("sources", [])[:_MOST_COMMANDS]:
         source = _quoted(name)
         yield f"Why, of {name}", f"gatehouse quarantine list --source {source}"
-        yield f"Once its mapping is mended, {name}", f"gatehouse quarantine replay --source {source}"
+        mend = f"gatehouse quarantine replay --source {source}"
+        yield f"Once its mapping is mended, {name}", mend
         yield f"Once its files came again, {name}", f"gatehouse ingest --source {source}"
     if severity != "critical":
         return
