@@ -64,7 +64,7 @@ measure: spark ## Run one measurement: make measure NAME=real
 # Files that exist stay as they are. The folder is the owner's alone; in it, whoever runs a container may read.
 secrets: ## Make the passwords and keys of a deployment, in ./secrets.
 	@mkdir -p -m 700 secrets
-	@for name in PGPASSWORD AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY; do \
+	@for name in PGPASSWORD AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY SPARK_SECRET; do \
 		test -s secrets/$$name || $(PYTHON) -c 'import secrets; print(secrets.token_hex(24), end="")' > secrets/$$name; \
 		chmod 644 secrets/$$name; \
 	done

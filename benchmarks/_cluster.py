@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from _servers import NotHereError, free_ports, wait_for
 from gatehouse.environment import environment_variables
+from gatehouse.spark.daemon import SECRET, command, environment
 
-_SCALA = "2.12"
 _START_SECONDS = 90
 
 
@@ -34,43 +34,26 @@ def spark_cluster(folder: Path, *, workers: int = 2, memory: str = "1g") -> Iter
     Raises:
         NotHereError: Java or pyspark is not installed.
     """
-    found = find_spec("pyspark")
-    if found is None or found.origin is None or shutil.which("java") is None:
+    if find_spec("pyspark") is None or shutil.which("java") is None:
         raise NotHereError("no Java, or no pyspark: make spark")
-    home = Path(found.origin).parent
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {
-        **os.environ,
-        "SPARK_HOME": str(home),
-        "SPARK_SCALA_VERSION": _SCALA,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_NO_DAEMONIZE": "1",
-        "PYSPARK_PYTHON": sys.executable,
-        # Of the daemons themselves.
-        "SPARK_DAEMON_MEMORY": "256m",
-    }
     (port,) = free_ports(1)
     address = f"spark://127.0.0.1:{port}"
-    script = str(home / "bin" / "spark-class")
-    place = ["--host", "127.0.0.1", "--webui-port", "0"]
-    commands = [[script, "org.apache.spark.deploy.master.Master", *place, "--port", str(port)]]
-    commands += [
-        [
-            *(script, "org.apache.spark.deploy.worker.Worker", *place),
-            *("--cores", "1", "--memory", memory),
-            *("--work-dir", str(folder / f"worker-{number}"), address),
-        ]
-        for number in range(workers)
+    # For drivers, in this process and those it starts, too: they are found on loopback.
+    shared = {"SPARK_LOCAL_IP": "127.0.0.1", SECRET: secrets.token_hex(16)}
+    own = environment({**os.environ, **shared})
+    commands = [
+        command(part, address, cores=1, memory=memory, work=folder / f"work-{number}")
+        for number, part in enumerate(["master", *["worker"] * workers])
     ]
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        for number, command in enumerate(commands):
-            processes.append(_start(command, environment, folder / f"{number}.log"))
+        for number, words in enumerate(commands):
+            processes.append(_start(words, own, folder / f"{number}.log"))
             if number == 0:
                 wait_for(processes[0], (port,), folder / "0.log")
         _wait_for_workers(folder / "0.log", workers)
-        # For drivers, in this process and those it starts: they are found on loopback, too.
-        with environment_variables({"SPARK_LOCAL_IP": "127.0.0.1"}):
+        with environment_variables(shared):
             yield address
     finally:
         for process in reversed(processes):

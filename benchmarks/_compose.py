@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,17 +27,20 @@ from _harness import PROJECT
 from _servers import S3_PORTS, as_postgres, free_ports, postgres_binaries
 
 COMPOSE = PROJECT / "docker-compose.yml"
-_VARIABLE = re.compile(r"\$\$|\$\{\w+(?::-(?P<default>[^}]*))?\}")
+_VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::-(?P<default>[^}]*))?\}")
 _HEALTHY_SECONDS = 240.0
 # Ports of the services in their own networks, each a free one here.
-_PORTS = ("5432", "8333", "8931")
+_PORTS = ("5432", "8333", "8931", "7077")
+_HOSTS = ("postgres", "s3", "api-server", "spark-master")
 
 
-def read_compose() -> dict[str, Any]:
-    """docker-compose.yml with its variables at their defaults."""
+def read_compose(given: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """docker-compose.yml with its variables as ``given``, else at their defaults."""
 
     def fill(found: re.Match[str]) -> str:
-        return "$" if found[0] == "$$" else found["default"] or ""
+        if found[0] == "$$":
+            return "$"
+        return (given or {}).get(found["name"]) or found["default"] or ""
 
     def walk(value: Any) -> Any:
         if isinstance(value, dict):
@@ -57,14 +60,16 @@ class Stack:
     Attributes:
         folder: everything that is written: volumes, secrets, logs.
         landing: the folder that is mounted as `/landing`.
+        given: variables of the compose file; those of its profiles are in `COMPOSE_PROFILES`.
     """
 
     folder: Path
     landing: Path
+    given: Mapping[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._compose = read_compose()
+        self._compose = read_compose(self.given)
         self._ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS))), strict=True))
         self._places = {
             "/opt/gatehouse": str(PROJECT),
@@ -81,7 +86,12 @@ class Stack:
             (self.folder / name).mkdir(parents=True)
         for name in self._compose["secrets"]:
             (self.folder / "secrets" / name).write_text(secrets.token_hex(24))
-        waiting = dict(self._compose["services"])
+        chosen = {*self.given.get("COMPOSE_PROFILES", "").split(",")}
+        waiting = {
+            name: service
+            for name, service in self._compose["services"].items()
+            if not (own := service.get("profiles", [])) or chosen & {*own}
+        }
         while waiting:
             name = next(n for n in waiting if not self._needs(n) & waiting.keys())
             self.start(name)
@@ -146,9 +156,10 @@ class Stack:
         )
 
     def own_files(self) -> list[Path]:
-        """Files of lake or store that lie outside PostgreSQL and S3."""
+        """Files of lake or store that lie outside PostgreSQL, S3 and Spark's warehouse."""
         home = self.folder / "home"
-        return [*home.rglob("*.parquet"), *home.rglob("catalog.sqlite*"), *home.rglob("*.db")]
+        found = [*home.rglob("*.parquet"), *home.rglob("catalog.sqlite*"), *home.rglob("*.db")]
+        return [path for path in found if home / "lake" / "iceberg" not in path.parents]
 
     def written(self) -> list[Path]:
         """Files of the services' logs and home."""
@@ -161,7 +172,7 @@ class Stack:
 
     def leaking(self) -> list[Path]:
         """Of them, those that hold a password or a key; the name of a key is no secret."""
-        names = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY")
+        names = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "SPARK_SECRET")
         kept = [(self.folder / "secrets" / name).read_bytes() for name in names]
         return [path for path in self.written() if any(each in path.read_bytes() for each in kept)]
 
@@ -186,6 +197,8 @@ class Stack:
             ),
             "HOME": str(self.folder / "home"),
             "LANG": "C.UTF-8",
+            # What a container's own name is there.
+            "SPARK_LOCAL_IP": "127.0.0.1",
             **{key: self._local(str(value)) for key, value in own.items()},
         }
 
@@ -213,7 +226,7 @@ class Stack:
         """``text`` with the folders and addresses of this machine."""
         for there, here in self._places.items():
             text = text.replace(there, here)
-        for host in ("postgres", "s3", "api-server"):
+        for host in _HOSTS:
             text = text.replace(f"host={host} ", "host=127.0.0.1 ")
             text = re.sub(rf"(?:(?<=//)|(?<=[@=])){host}(?=[:\s/])", "127.0.0.1", text)
         text = text.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - the other way round
@@ -262,13 +275,13 @@ class Stack:
 
 
 @contextmanager
-def stack(folder: Path, landing: Path) -> Iterator[Stack]:
-    """All services, healthy; ended at the end.
+def stack(folder: Path, landing: Path, given: Mapping[str, str] | None = None) -> Iterator[Stack]:
+    """All services, healthy; ended at the end. See `Stack`.
 
     Raises:
         NotHereError: this machine has no PostgreSQL to start.
     """
-    services = Stack(folder, landing)
+    services = Stack(folder, landing, given or {})
     try:
         services.up()
         yield services

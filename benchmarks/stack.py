@@ -3,7 +3,8 @@
 Days arrive one after the other; each is taken through the DAGs by `gatehouse run` on the services,
 and between the days one of them is killed and started again. Afterwards the core tables are
 compared, row by row, with those of an embedded lake that got the same files stage by stage.
-Settings: ACTORS, DAYS, INCREMENTS (days that arrive one by one), SEED.
+Settings: ACTORS, DAYS, INCREMENTS (days that arrive one by one), SEED, ENGINE (spark: the profile
+of that name, with its cluster).
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from gatehouse.settings import Settings
 
 ACTORS, DAYS = int(setting("ACTORS", "400")), int(setting("DAYS", "14"))
 INCREMENTS, SEED = int(setting("INCREMENTS", "4")), int(setting("SEED", "1"))
+ENGINE = setting("ENGINE", "duckdb")
+_ON = "" if ENGINE == "duckdb" else f", built by {ENGINE.capitalize()}"
 # Killed between the days. The catalog and the files are other programs', with their own ways.
 _MORTAL = ("scheduler", "dag-processor", "triggerer", "api-server")
 
@@ -34,8 +37,9 @@ _MORTAL = ("scheduler", "dag-processor", "triggerer", "api-server")
 def main() -> None:
     """Run the measurement."""
     asked = {"ACTORS": str(ACTORS), "DAYS": str(DAYS), "INCREMENTS": str(INCREMENTS)}
-    asked |= {"SEED": str(SEED)}
-    measurement = Measurement("stack", "The production services, as processes", asked)
+    asked |= {"SEED": str(SEED), "ENGINE": ENGINE}
+    name = "stack" if ENGINE == "duckdb" else f"stack_{ENGINE}"
+    measurement = Measurement(name, f"The production services, as processes{_ON}", asked)
     with scratch() as folder:
         arrivals = _arrivals(make_landing(folder, actors=ACTORS, days=DAYS, seed=SEED))
         plain = Settings(home=folder / "plain", landing=folder / "plain-landing")
@@ -66,7 +70,8 @@ def _services() -> Iterator[tuple[Stack, float]]:
     (folder / "landing").mkdir()
     began = time.monotonic()
     try:
-        with stack(folder, folder / "landing") as services:
+        given = {"GATEHOUSE_ENGINE": ENGINE, "COMPOSE_PROFILES": ENGINE}
+        with stack(folder, folder / "landing", given) as services:
             yield services, time.monotonic() - began
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -113,7 +118,8 @@ def _after(measurement: Measurement, services: Stack) -> None:
     alive = [name for name, each in services.processes.items() if each.poll() is None]
     measurement.figure("services alive at the end", len(alive), at_least=6)
     own = services.own_files()
-    measurement.figure("files of lake or store outside PostgreSQL and S3", len(own), equals=0)
+    where = "PostgreSQL and S3" if ENGINE == "duckdb" else "PostgreSQL, S3 and the warehouse"
+    measurement.figure(f"files of lake or store outside {where}", len(own), equals=0)
     measurement.figure(
         "files of logs and home read for secrets", len(services.written()), at_least=10
     )

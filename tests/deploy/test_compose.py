@@ -9,7 +9,7 @@ import pytest
 from _compose import COMPOSE, read_compose
 from gatehouse.settings import Settings
 
-CONTENT = read_compose()
+CONTENT = read_compose({"GATEHOUSE_ENGINE": "spark"})
 SERVICES: dict[str, dict[str, Any]] = CONTENT["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"] == "gatehouse:local"]
 # Of the Compose specification, what is used here: a word that is misspelt is none of them.
@@ -50,7 +50,8 @@ def test_a_service_may_do_little(name: str) -> None:
 
 
 def test_what_runs_our_code_is_not_root() -> None:
-    assert {"api-server", "scheduler", "dag-processor", "triggerer", "init"} == {*OURS}
+    parts = {"api-server", "scheduler", "dag-processor", "triggerer", "init"}
+    assert parts | {"spark-master", "spark-worker"} == {*OURS}
     for name in OURS:
         lines = SERVICES[name]["build"]["dockerfile_inline"].splitlines()
         assert lines[-1] == "USER gatehouse"
@@ -61,6 +62,25 @@ def test_each_setting_is_one_that_gatehouse_knows() -> None:
     for name in OURS:
         ours = {key for key in SERVICES[name]["environment"] if key.startswith("GATEHOUSE_")}
         assert ours <= known | {"GATEHOUSE_SECRETS"}
+
+
+def test_a_cluster_is_started_only_for_whoever_builds_with_spark() -> None:
+    apart = {name for name, service in SERVICES.items() if service.get("profiles")}
+    assert apart == {"spark-master", "spark-worker"}
+    # Who starts without the profile waits for none of it.
+    others = [each for name, each in SERVICES.items() if name not in apart]
+    assert not [each for each in others if apart & {*each.get("depends_on", {})}]
+    assert read_compose()["services"]["scheduler"]["environment"]["GATEHOUSE_ENGINE"] == "duckdb"
+    scheduler, worker = SERVICES["scheduler"], SERVICES["spark-worker"]
+    assert scheduler["environment"] == worker["environment"]
+    assert scheduler["environment"]["GATEHOUSE_ENGINE"] == "spark"
+    assert scheduler["build"]["args"]["ENGINE"] == "spark"
+    # They read and write the warehouse, which is in the home.
+    assert {*scheduler["volumes"]} == {*worker["volumes"]}
+    address = scheduler["environment"]["GATEHOUSE_SPARK_MASTER"]
+    for name in apart:
+        assert address in SERVICES[name]["command"]
+        assert "SPARK_SECRET" in SERVICES[name]["secrets"]
 
 
 def test_no_secret_gets_into_the_image_or_into_git() -> None:

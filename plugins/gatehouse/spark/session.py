@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gatehouse.errors import GatehouseError, telling
 from gatehouse.lake.lake import SCHEMAS
 from gatehouse.settings import Settings
+from gatehouse.spark.daemon import properties, secrets_of_driver, spark_memory
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -30,7 +31,7 @@ def spark_session(settings: Settings) -> SparkSession:
         GatehouseError: Spark, Iceberg or Java is missing, or the cluster does not answer.
     """
     try:
-        from pyspark import SparkContext
+        from pyspark import SparkConf, SparkContext
         from pyspark.sql import SparkSession
     except ImportError:
         raise GatehouseError("Spark is not installed.", next_step=_INSTALL) from None
@@ -48,11 +49,12 @@ def spark_session(settings: Settings) -> SparkSession:
             next_step="set GATEHOUSE_WAREHOUSE to one that driver and workers see.",
         )
     Path(settings.warehouse).mkdir(parents=True, exist_ok=True, mode=0o700)
-    builder = SparkSession.builder.appName("gatehouse")
-    for name, value in _configuration(settings).items():
-        builder = builder.config(name, value)
+    configuration = _configuration(settings)
     with telling_errors("Spark", "check that Java 17 is there, and GATEHOUSE_SPARK_MASTER."):
-        session = builder.getOrCreate()
+        # What Java is started with, everybody on the machine can see; what it is told then, nobody.
+        SparkContext._ensure_initialized(conf=SparkConf().setAll([*configuration.items()]))
+        builder = SparkSession.builder.appName("gatehouse").config(map=configuration)
+        session = builder.config(map=secrets_of_driver(os.environ)).getOrCreate()
         for schema in SCHEMAS:
             session.sql(f"create namespace if not exists {schema}")
     return session
@@ -90,8 +92,9 @@ def stop_session() -> None:
 def _configuration(settings: Settings) -> dict[str, str]:
     return {
         "spark.master": settings.spark_master,
+        **properties(os.environ),
         "spark.jars": settings.iceberg_jar or str(_iceberg_jar()),
-        "spark.driver.memory": settings.memory_limit.lower().removesuffix("b"),
+        "spark.driver.memory": spark_memory(settings.memory_limit),
         # A failed cast quotes what it could not cast, and workers keep what is logged.
         "spark.driver.extraJavaOptions": _SILENT,
         "spark.executor.extraJavaOptions": _SILENT,
