@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
 
 from gatehouse.errors import GatehouseError
 
+# Files whose signature DuckDB has checked in this process.
+_checked: set[tuple[str, int, int, int]] = set()
 EXTENSIONS = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs", "aws", "avro", "iceberg")
 
 
@@ -33,6 +36,55 @@ def extension_directory(home: Path) -> Path:
             staged.symlink_to(source)
             staged.rename(target)  # atomic, so a process beside this one never misses it
     return home / "extensions"
+
+
+def connect(
+    home: Path, names: Iterable[str], config: Mapping[str, str]
+) -> duckdb.DuckDBPyConnection:
+    """An empty database in memory with some of the packaged extensions.
+
+    DuckDB checks an extension's signature whenever it is loaded, a tenth of a second for each. What
+    a process has loaded once it has for good: the system's loader gives it the same code again. So
+    it is checked the first time, and again if there is another file by then.
+
+    Args:
+        home: where they are laid out.
+        names: of `EXTENSIONS`.
+        config: settings of the database.
+
+    Raises:
+        GatehouseError: as `extension_directory`.
+        duckdb.Error: one cannot be loaded.
+    """
+    folder = extension_directory(home)
+    files = {_identity(folder, name) for name in names}
+    is_checked = files <= _checked
+    connection = duckdb.connect(
+        config={
+            **config,
+            "extension_directory": str(folder),
+            "autoinstall_known_extensions": "false",
+            "allow_unsigned_extensions": str(is_checked).lower(),
+        }
+    )
+    try:
+        for name in names:
+            connection.execute(f"load {name}")
+        if is_checked:
+            # For good: DuckDB allows nobody to take that back. Whoever asks may load nothing else.
+            connection.execute("set allow_unsigned_extensions = false")
+    except BaseException:
+        connection.close()
+        raise
+    _checked.update(files)
+    return connection
+
+
+def _identity(folder: Path, name: str) -> tuple[str, int, int, int]:
+    """What is another if an extension's file is."""
+    path = next(folder.glob(f"v{duckdb.__version__}/*/{name}.duckdb_extension"))
+    found = path.stat()
+    return str(path.resolve()), found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _packaged(name: str) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,18 +39,22 @@ class Version(NamedTuple):
     metadata_file: str
 
 
-def check_engine(connection: duckdb.DuckDBPyConnection, engine: str, attached: str) -> None:
+def check_engine(engine: str, tables: Mapping[str, Collection[str]]) -> None:
     """Refuse a lake whose core tables the other engine builds: each would hold half of the rows.
+
+    Args:
+        engine: that is to build it, or to read what it built.
+        tables: of the lake, by schema.
 
     Raises:
         GatehouseError: it is one.
     """
-    if engine == "spark" and tables_of(connection, attached, "core"):
+    if engine == "spark" and tables.get("core"):
         raise GatehouseError(
             "The tables of this home are built by DuckDB.",
             next_step="ingest into a home of its own for Spark: GATEHOUSE_HOME=…",
         )
-    if engine != "spark" and _VERSIONS in tables_of(connection, attached, "raw"):
+    if engine != "spark" and _VERSIONS in tables.get("raw", ()):
         raise GatehouseError(
             "The tables of this home are built by Spark.",
             next_step="set GATEHOUSE_ENGINE=spark, or ingest into another home.",

@@ -13,7 +13,7 @@ import duckdb
 from gatehouse.errors import GatehouseError
 from gatehouse.lake import iceberg
 from gatehouse.lake.catalog import Catalog
-from gatehouse.lake.extensions import EXTENSIONS, extension_directory
+from gatehouse.lake.extensions import EXTENSIONS, connect, extension_directory
 from gatehouse.lake.place import writers_place
 from gatehouse.lake.sql import identifier, literal
 from gatehouse.lake.storage import Storage
@@ -63,10 +63,12 @@ class Lake:
             connection = self._open()
             try:
                 self._attach(connection, LAKE)
+                known = self._known(connection, LAKE)
                 for schema in SCHEMAS:
-                    connection.execute(f"create schema if not exists {LAKE}.{schema}")
+                    if schema not in known:
+                        connection.execute(f"create schema if not exists {LAKE}.{schema}")
                 connection.execute(f"use {LAKE}.{CERTIFIED_SCHEMA}")
-                iceberg.check_engine(connection, self._settings.engine, LAKE)
+                iceberg.check_engine(self._settings.engine, known)
                 yield connection
             finally:
                 connection.close()
@@ -78,7 +80,7 @@ class Lake:
             self._execute(connection, statement)
         try:
             attached = _UNDER if self._has_iceberg else LAKE
-            iceberg.check_engine(connection, self._settings.engine, attached)
+            iceberg.check_engine(self._settings.engine, self._known(connection, attached))
         except GatehouseError:
             connection.close()
             raise
@@ -256,23 +258,38 @@ class Lake:
             for table, snapshot in versions.items()
         }
 
+    def _known(self, connection: duckdb.DuckDBPyConnection, attached: str) -> dict[str, list[str]]:
+        """The lake's schemas and their tables by now, whatever snapshot is attached.
+
+        From the catalog's own tables: DuckDB's list of tables would count the rows of each.
+        """
+        own = f"{identifier(f'__ducklake_metadata_{attached}')}.{identifier(self.catalog_schema)}"
+        rows = connection.execute(
+            "select schema_name, list(table_name) filter (where table_name is not null) "
+            f"from {own}.ducklake_schema as schemas left join {own}.ducklake_table as tables "
+            "on tables.schema_id = schemas.schema_id and tables.end_snapshot is null "
+            "where schemas.end_snapshot is null group by schema_name"
+        ).fetchall()
+        return {schema: tables or [] for schema, tables in rows}
+
     def _open(self) -> duckdb.DuckDBPyConnection:
         settings = self._settings
-        connection = duckdb.connect(
-            config={
-                "extension_directory": str(extension_directory(settings.home)),
-                "autoinstall_known_extensions": "false",
-                "memory_limit": settings.memory_limit,
-                "threads": str(settings.threads),
-                "temp_directory": str(settings.home / "spill"),
-            }
-        )
-        # Only what this catalog needs: each costs a fifth of a second.
+        # Only what this catalog needs: the first time each costs a tenth of a second.
         catalog = "postgres" if settings.catalog.startswith("postgres:") else "sqlite"
-        for name in EXTENSIONS:
-            is_needed = self._has_iceberg and name in iceberg.EXTENSIONS
-            if name == "ducklake" or name.startswith(catalog) or is_needed:
-                connection.execute(f"load {name}")
+        names = [
+            name
+            for name in EXTENSIONS
+            if name == "ducklake"
+            or name.startswith(catalog)
+            or name in self._storage.extensions
+            or (self._has_iceberg and name in iceberg.EXTENSIONS)
+        ]
+        config = {
+            "memory_limit": settings.memory_limit,
+            "threads": str(settings.threads),
+            "temp_directory": str(settings.home / "spill"),
+        }
+        connection = connect(settings.home, names, config)
         # Not in the config above: it is read before the built-in ICU is there.
         connection.execute("set TimeZone = 'UTC'")
         for statement in self._catalog.secret_statements():

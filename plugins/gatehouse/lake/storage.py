@@ -83,6 +83,11 @@ class Storage:
                 next_step="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or ~/.aws/credentials.",
             ) from None
 
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """What DuckDB needs to reach them."""
+        return ("httpfs", "aws") if self._buckets else ()
+
     def session_statements(self) -> list[str]:
         """The SQL that lets any DuckDB session reach the files; holds no key."""
         if not self._buckets:
@@ -101,7 +106,7 @@ class Storage:
             options["use_ssl"] = "false" if address.scheme == "http" else "true"
         secret = ", ".join(f"{name} {value}" for name, value in options.items())
         return [
-            *(f"load {name}" for name in ("httpfs", "aws")),
+            *(f"load {name}" for name in self.extensions),
             *(f"reset global {name}" for name in _READABLE),
             f"create or replace secret lake_files ({secret})",
         ]
