@@ -16,6 +16,7 @@ from _parity import homes
 from _servers import NotHereError
 from gatehouse.build import run_build
 from gatehouse.detection import run_detections
+from gatehouse.environment import environment_variables
 from gatehouse.gate import run_gate
 from gatehouse.gate.results import GateReport
 from gatehouse.ingest import run_ingest
@@ -26,6 +27,9 @@ from gatehouse.spark.session import stop_session
 from tests.conftest import PROJECT
 
 ACTORS, DAYS = 250, 5
+# Of a few hundred rows nearly all time would go into compiling code for them, Spark's and Java's.
+_PLAIN = "spark.sql.codegen.wholeStage false\nspark.sql.codegen.factoryMode NO_CODEGEN\n"
+_PLAIN_JAVA = "-XX:TieredStopAtLevel=1"
 
 
 @dataclass
@@ -80,7 +84,10 @@ class Both:
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """The world before its last day, through both engines."""
     folder = tmp_path_factory.mktemp("both")
+    (folder / "spark-defaults.conf").write_text(_PLAIN, "utf-8")
+    plain = {"SPARK_CONF_DIR": str(folder), "JAVA_TOOL_OPTIONS": _PLAIN_JAVA}
     with ExitStack() as stack:
+        stack.enter_context(environment_variables(plain))
         try:
             master = stack.enter_context(spark_cluster(folder / "cluster", workers=1))
         except NotHereError as reason:
