@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -104,7 +105,10 @@ def test_every_type_that_suites_use_is_tried_here() -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["select 1 from {batch} where no_such_column", "select cast(text as integer) from {batch}"],
+    [
+        "select 1 from {batch} where no_such_column",
+        "select 1 from {batch} where cast(text as integer) > 1",
+    ],
     ids=["wrong name", "wrong value"],
 )
 def test_a_query_that_cannot_run_could_not_be_checked(runner: GxRunner, query: str) -> None:
@@ -112,6 +116,23 @@ def test_a_query_that_cannot_run_could_not_be_checked(runner: GxRunner, query: s
     assert found.result == "could_not_check"
     # The value that could not be converted is not quoted.
     assert "x0" not in repr(found.observed)
+
+
+def test_a_query_is_run_once(runner: GxRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+
+    asked: list[str] = []
+    plain = SqlAlchemyExecutionEngine.execute_query
+
+    def seen(self: Any, query: Any) -> Any:
+        asked.append(str(query))
+        return plain(self, query)
+
+    monkeypatch.setattr(SqlAlchemyExecutionEngine, "execute_query", seen)
+    query = "select 1 from {batch} where number > 7"
+    found = _check(runner, "unexpected_rows_expectation", {"unexpected_rows_query": query})
+    assert (found.result, found.observed["observed_value"]) == ("failed", 2)
+    assert len([each for each in asked if "number > 7" in each]) == 1
 
 
 def test_counts_are_kept_and_values_are_not(runner: GxRunner) -> None:

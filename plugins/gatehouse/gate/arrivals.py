@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -74,6 +74,7 @@ def arrivals(
     feeds: Mapping[str, Collection[str]],
     subject: Subject,
     since: datetime | None,
+    answers: dict[Hashable, list[tuple[Any, ...]]] | None = None,
 ) -> list[CheckResult]:
     """Two checks a feed: rows quarantined, and files rejected, of what arrived for the version.
 
@@ -83,14 +84,17 @@ def arrivals(
         feeds: source ids by raw table.
         subject: what is checked; without a build nobody knows what arrived for it.
         since: end of the arrivals in the version on show; None where there is none.
+        answers: of the snapshot's ledger, kept for the next table that is made of the same feed.
     """
     if subject.interval_end_at is None:
         return []
     # Not from the start of the build: one that was held is not mended by the next.
     since = since or datetime(1970, 1, 1, tzinfo=UTC)
+    known = {} if answers is None else answers
     found: list[CheckResult] = []
     for feed, sources in sorted(feeds.items()):
-        arrived = _Arrived(connection, feed, sorted(sources), since, subject.interval_end_at)
+        own = sorted(sources)
+        arrived = _Arrived(connection, feed, own, since, subject.interval_end_at, known)
         found += [check for check in (arrived.rejected(suite), arrived.quarantined(suite)) if check]
     return found
 
@@ -104,6 +108,7 @@ class _Arrived:
     sources: list[str]
     since: datetime
     end: datetime
+    known: dict[Hashable, list[tuple[Any, ...]]]
 
     def quarantined(self, suite: Suite) -> CheckResult | None:
         """The check of rows; None where too few arrived to tell."""
@@ -193,11 +198,14 @@ class _Arrived:
 
     def _ask(self, query: str, since: datetime) -> list[tuple[Any, ...]]:
         """Rows of a query on the feed's ``{sources}``, from ``$1`` to ``$2``."""
-        named = ", ".join(literal(source) for source in self.sources)
-        return self.connection.execute(
-            query.format(sources=named),
-            [each.astimezone(UTC).replace(tzinfo=None) for each in (since, self.end)],
-        ).fetchall()
+        question = (query, *self.sources, since, self.end)
+        if question not in self.known:
+            named = ", ".join(literal(source) for source in self.sources)
+            self.known[question] = self.connection.execute(
+                query.format(sources=named),
+                [each.astimezone(UTC).replace(tzinfo=None) for each in (since, self.end)],
+            ).fetchall()
+        return self.known[question]
 
 
 def _check(

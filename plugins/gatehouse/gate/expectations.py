@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from gatehouse.errors import GatehouseError, telling
-from gatehouse.gate.gx_duckdb import adapted_gx, add_lake
+from gatehouse.gate.gx_duckdb import adapted_gx, add_lake, implementation, plain_context
 from gatehouse.gate.results import CheckResult, Outcome
 from gatehouse.gate.suites import Expectation, Suite
 
@@ -26,8 +26,7 @@ class GxRunner:
         self._connection = connection
         self._gx = adapted_gx()
         _silence()
-        self._context = self._gx.get_context(mode="ephemeral")
-        self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+        self._context = plain_context()
         self._source = add_lake(self._context, self._connect)
         self._batches: dict[str, Any] = {}
 
@@ -74,11 +73,8 @@ class GxRunner:
     def _expectation(
         self, expectation: Expectation, position: int, previous: Mapping[str, float]
     ) -> Any:
-        from great_expectations.expectations.registry import get_expectation_impl
-
         try:
-            implementation = get_expectation_impl(expectation.type)
-            return implementation(
+            return implementation(expectation.type)(
                 **resolve(expectation.kwargs, previous),
                 severity=expectation.severity,
                 meta={"position": position},
