@@ -256,9 +256,8 @@ def _gate_of(table: CoreTable) -> Callable[[Settings], object]:
 
 def _no_tests(*arguments: Any) -> DbtChecks:
     """A dbt that ends well and has run no test."""
-    settings, snapshot, tables = arguments
-    bare = [replace(table, tests=()) for table in tables]
-    return run_dbt_tests(settings, snapshot, bare)
+    connection, tables = arguments
+    return run_dbt_tests(connection, [replace(table, tests=()) for table in tables])
 
 
 def _of_canaries(tables: dict[str, CoreTable]) -> Iterator[Case]:

@@ -168,7 +168,7 @@ def know(settings: Settings) -> None:
         },
         {"detection_id": "farm", "owner": "fraud-team", "reads": ["dim_c"]},
     ]
-    (folder / f"core-{version}.json").write_text(json.dumps(tables), "utf-8")
+    (folder / f"tables-{version}.json").write_text(json.dumps(tables), "utf-8")
     (folder / f"readers-{version}.json").write_text(json.dumps(readers), "utf-8")
 
 

@@ -48,7 +48,7 @@ def test_a_detection_that_goes_on_without_a_product_is_not_said_to_wait(
     folder.mkdir(parents=True)
     known = {"by_product": "product_code"}
     (folder / "fct_b.yml").write_text(yaml.safe_dump(suite("fct_b", **known)), "utf-8")
-    path = next((desk.settings.home / "gate").glob("core-*.json"))
+    path = next((desk.settings.home / "gate").glob("tables-*.json"))
     tables = json.loads(path.read_text("utf-8"))
     for each in tables:
         each["columns"] = dict.fromkeys(("score", "day", "product_code"), "varchar")

@@ -153,7 +153,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (dbt / "dbt_project.yml").write_text(textwrap.dedent(_PROJECT), "utf-8")
     shutil.copy(PROJECT / "dbt_project" / "profiles.yml", dbt)
     (dbt / "tests").mkdir()
-    shutil.copy(PROJECT / "dbt_project" / "tests" / "canary_of_the_gate.sql", dbt / "tests")
     (dbt / "macros").mkdir()
     shutil.copy(PROJECT / "dbt_project" / "macros" / "generate_schema_name.sql", dbt / "macros")
     # Parsed once for all tests: what is parsed is kept by code version in the home.

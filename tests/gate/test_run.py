@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from sqlalchemy import select
 from tests.gate.conftest import House
 from tests.store.factories import build_node
 
 from gatehouse.errors import GatehouseError
-from gatehouse.gate import certified_versions, open_certified, run_gate
+from gatehouse.gate import certified_versions, dbt_checks, open_certified, run_gate
+from gatehouse.gate.dbt_checks import CANARY
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.results import GateReport, TableResult
 from gatehouse.gate.rows import count_rows
@@ -273,15 +275,53 @@ def test_nothing_built_is_an_error_with_a_next_step(house: House) -> None:
         run_gate(house.settings)
 
 
-def test_dbt_that_cannot_run_is_neither_passed_nor_failed(house: House) -> None:
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"sql": ""}, "could not compile"),
+        ({"sql": "select no_such_column from lake.core.fct_a"}, "no_such_column"),
+        ({"question": "select null, false, false from ({rows})"}, "counted nothing"),
+        ({"question": "nonsense {rows}"}, "syntax error"),
+        ({"question": None}, "left out"),
+    ],
+    ids=["not compiled", "no such column", "counts nothing", "no SQL", "raises"],
+)
+def test_a_dbt_test_that_cannot_run_is_neither_passed_nor_failed(
+    house: House, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], told: str
+) -> None:
     snapshot = house.fill()
-    target = house.settings.home / "dbt" / "target"
-    shutil.rmtree(target)
-    target.write_text("in the way", "utf-8")
+    known = core_tables(house.settings)
+    first, *others = known["fct_a"].tests
+    broken = replace(known["fct_a"], tests=(replace(first, **changes), *others))
+    monkeypatch.setattr("gatehouse.gate.run.core_tables", lambda _: {**known, "fct_a": broken})
     found = _by_name(run_gate(house.settings, snapshot_id=snapshot))
     assert found["fct_a"].result == "could_not_check"
-    assert {c.result for c in found["fct_a"].checks if c.tool == "dbt"} == {"could_not_check"}
-    assert certified_versions(house.settings) == {}
+    check = next(each for each in found["fct_a"].checks if each.name == first.name)
+    assert (check.tool, check.result) == ("dbt", "could_not_check")
+    assert told in str(check.observed["error"])
+    assert "fct_a" not in certified_versions(house.settings)
+
+
+@pytest.mark.parametrize(
+    ("severity", "warns", "fails", "expected"),
+    [
+        ("critical", "!= 0", "!= 0", ("failed", "critical")),
+        ("critical", "!= 0", "> 2", ("failed", "warning")),
+        ("critical", "> 2", "> 2", ("passed", "critical")),
+        ("warning", "!= 0", "!= 0", ("failed", "warning")),
+        ("warning", "> 2", "!= 0", ("passed", "warning")),
+    ],
+)
+def test_a_dbt_test_decides_as_dbt_would(
+    severity: Any, warns: str, fails: str, expected: tuple[str, str]
+) -> None:
+    question = f"select count(*), count(*) {warns}, count(*) {fails} from (\n{{rows}}\n)"
+    rows = "select * from (values (1), (2)) -- two"
+    test = replace(CANARY, severity=severity, sql=rows, question=question)
+    with duckdb.connect() as connection:
+        found = dbt_checks._run(connection, test)
+    assert (found.result, found.severity) == expected
+    assert found.observed == {"failing_rows": 2}
 
 
 @pytest.fixture

@@ -64,10 +64,10 @@ _SABOTAGE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "great expectations passes everything": lambda patch: patch.setattr(GxRunner, "run", passing),
     "great expectations says nothing": lambda patch: patch.setattr(GxRunner, "run", lambda *_: []),
     "dbt passes everything": lambda patch: patch.setattr(
-        "gatehouse.gate.dbt_checks._OUTCOMES", {"pass": "passed", "fail": "passed"}
+        "gatehouse.gate.dbt_checks._verdict", lambda *_: ("passed", "critical")
     ),
     "dbt says nothing": lambda patch: patch.setattr(
-        gate_run, "run_dbt_tests", lambda *given: DbtChecks({each.table: [] for each in given[2]})
+        gate_run, "run_dbt_tests", lambda *given: DbtChecks({each.table: [] for each in given[1]})
     ),
     "the monitors read nothing": lambda patch: patch.setattr(monitors, "judge", lambda *_: []),
     "what fails does not decide": undecided,

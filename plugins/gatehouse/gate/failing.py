@@ -86,7 +86,7 @@ def failing_rows(
         what = {"table": table, "snapshot_id": snapshot_id, "checks": names}
         record_access(settings, "failing rows", what, reason)
     known = core_tables(settings)[table]
-    queries = _queries(settings, known, failed, snapshot_id)
+    queries = _queries(settings, known, failed)
     mask = None if unmasked else Mask.of(settings)
     try:
         connection = Lake(settings).pinned(snapshot_id)
@@ -133,21 +133,16 @@ def _failed(settings: Settings, certificate: Mapping[str, Any], check: str) -> l
 
 
 def _queries(
-    settings: Settings, table: CoreTable, failed: list[dict[str, Any]], snapshot_id: int
+    settings: Settings, table: CoreTable, failed: list[dict[str, Any]]
 ) -> list[tuple[str, str]]:
     """For each check its query, or why there is none."""
     suite = load_suite(settings.core_suites, table.table, table.columns)
-    compiled = _compiled(
-        settings, table, [e["check"] for e in failed if e["tool"] == "dbt"], snapshot_id
-    )
-    return [_query(table, suite, compiled, each) for each in failed]
+    return [_query(table, suite, each) for each in failed]
 
 
-def _query(
-    table: CoreTable, suite: Suite, compiled: Mapping[str, str], check: Mapping[str, Any]
-) -> tuple[str, str]:
+def _query(table: CoreTable, suite: Suite, check: Mapping[str, Any]) -> tuple[str, str]:
     if check["tool"] == "dbt":
-        query = compiled.get(check["check"], "")
+        query = next((test.sql for test in table.tests if test.name == check["check"]), "")
         return query, "" if query else "the test is not in the dbt project any more"
     if check["tool"] == "gx":
         for expectation in suite.expectations:
@@ -165,29 +160,6 @@ def _query(
             query = of_monitor(drift, table.table, check["observed"], check["column"])
             return query, "" if query else "the rows are not there: they are missing"
     return "", "it is about the table as a whole"
-
-
-def _compiled(
-    settings: Settings, table: CoreTable, names: list[str], snapshot_id: int
-) -> dict[str, str]:
-    """SQL of the named dbt tests of a table."""
-    if not names:
-        return {}
-    from gatehouse.build.dbt import invoke_dbt
-
-    result = invoke_dbt(
-        settings,
-        ["compile", "--no-populate-cache", "--select", *sorted(names)],
-        target="pinned",
-        snapshot_id=snapshot_id,
-    )
-    nodes = result.manifest.nodes
-    ids = {test.name: test.unique_id for test in table.tests if test.unique_id in nodes}
-    return {
-        name: " ".join((nodes[ids[name]].compiled_code or "").split())
-        for name in names
-        if name in ids
-    }
 
 
 def _read(

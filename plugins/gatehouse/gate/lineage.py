@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gatehouse.build.dbt import code_version, load_manifest
+from gatehouse.build.dbt import code_version, invoke_dbt
 from gatehouse.files import write_whole
 from gatehouse.gate.results import Severity
 from gatehouse.lake import CERTIFIED_SCHEMA
@@ -16,7 +16,12 @@ from gatehouse.settings import Settings
 
 @dataclass(frozen=True)
 class DbtTest:
-    """A data test attached to a core table."""
+    """A data test attached to a core table.
+
+    Attributes:
+        sql: compiled, gives the rows that break it; empty if dbt could not compile it.
+        question: what dbt asks of those rows: how many, whether that warns, whether it fails.
+    """
 
     unique_id: str
     name: str
@@ -26,6 +31,8 @@ class DbtTest:
     owner: str
     # Of its code and arguments.
     digest: str
+    sql: str = ""
+    question: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,12 +63,20 @@ def core_tables(settings: Settings) -> dict[str, CoreTable]:
 
     Kept by code version in the home, so that only the first call after a change imports dbt.
     """
-    cache = settings.home / "gate" / f"core-{code_version(settings)}.json"
+    cache = settings.home / "gate" / f"tables-{code_version(settings)}.json"
     if not cache.is_file():
-        tables = read_manifest(load_manifest(settings))
+        tables = read_manifest(_compiled(settings))
         write_whole(cache, json.dumps([asdict(table) for table in tables]))
     found = json.loads(cache.read_text("utf-8"))
     return {each["table"]: _from_json(each) for each in found}
+
+
+def _compiled(settings: Settings) -> Any:
+    """The manifest, with the SQL of its data tests."""
+    only = ["--select", "resource_type:test", "--exclude", "resource_type:unit_test"]
+    # It asks no database anything, so it needs no lake either.
+    plain = ["compile", "--no-populate-cache", "--no-introspect", *only]
+    return invoke_dbt(settings, plain, target="pinned").manifest
 
 
 def upstream_of(settings: Settings) -> dict[str, tuple[str, ...]]:
@@ -143,6 +158,18 @@ def _test(unique_id: str, node: Any, model: Any) -> DbtTest:
         reason=node.description or meta.get("reason", ""),
         owner=str(meta.get("owner", "")),
         digest=hashlib.sha256(text.encode()).hexdigest(),
+        sql=(getattr(node, "compiled_code", None) or "").strip(),
+        question=_question(node.config),
+    )
+
+
+def _question(config: Any) -> str:
+    """As dbt's own macro ``get_test_sql``, with ``{rows}`` for the rows that break a test."""
+    count, limit = config.fail_calc, f" limit {config.limit}" if config.limit else ""
+    return (
+        f"select {count}, {count} {config.warn_if}, {count} {config.error_if} "
+        # On lines of their own: the rows' SQL may end in a comment.
+        f"from (\n{{rows}}\n{limit}) as dbt_internal_test"
     )
 
 

@@ -16,7 +16,7 @@ import duckdb
 
 from gatehouse.gate.dbt_checks import DbtChecks
 from gatehouse.gate.expectations import GxRunner
-from gatehouse.gate.lineage import CoreTable
+from gatehouse.gate.lineage import CoreTable, DbtTest
 from gatehouse.gate.results import CERTIFYING, CheckResult, TableResult, decide, hold_downstream
 from gatehouse.gate.rows import count_rows
 from gatehouse.gate.suites import Expectation, Suite
@@ -45,7 +45,7 @@ class Canaries:
     ) -> None:
         suites = list(suites)
         self._dbt = dbt
-        self._copy = Copy(pinned, _read_by(tables, suites, dbt))
+        self._copy = Copy(pinned, _read_by(tables, suites))
         # Before GX begins a transaction, which sees no table that is made after it.
         for suite in suites:
             self._plant(suite)
@@ -149,16 +149,15 @@ class Canaries:
         if len(self._dbt.checks.get(table.table, [])) != len(table.tests):
             return ["dbt: not every test has a result"], []
         broken = f"{table.table}__odd"
-        found = {test.name: self._finds(table, broken, test.unique_id) for test in table.tests}
+        found = {test.name: self._finds(table, broken, test) for test in table.tests}
         silent = [name for name, finds in found.items() if not finds]
         return (silent, []) if len(silent) == len(found) else ([], silent)
 
-    def _finds(self, table: CoreTable, broken: str, unique_id: str) -> bool:
-        sql = self._dbt.sql.get(unique_id, "")
-        if not sql:
+    def _finds(self, table: CoreTable, broken: str, test: DbtTest) -> bool:
+        if not test.sql:
             return True  # it did not run, which is its own result
         own = f'"lake"."core"."{table.table}"'
-        query = sql.replace(own, f'"lake"."core"."{broken}"')
+        query = test.sql.replace(own, f'"lake"."core"."{broken}"')
         row = self._copy.connection.execute(f"select 1 from ({query}) limit 1").fetchone()
         return row is not None
 
@@ -237,12 +236,10 @@ def _result(
     )
 
 
-def _read_by(
-    tables: Iterable[CoreTable], suites: Iterable[Suite], dbt: DbtChecks
-) -> set[tuple[str, str]]:
+def _read_by(tables: Iterable[CoreTable], suites: Iterable[Suite]) -> set[tuple[str, str]]:
     """Schema and name of each table that checks read."""
     texts = [str(each.kwargs) for suite in suites for each in suite.expectations]
-    texts += dbt.sql.values()
+    texts += [test.sql for table in tables for test in table.tests]
     named = {found for text in texts for found in _TABLE.findall(text)}
     raw = {name for suite in suites for name in suite.empty.inputs}
     raw |= {d.of.partition(".")[2] for suite in suites for d in suite.drift if d.of}
