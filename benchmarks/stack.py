@@ -3,8 +3,7 @@
 Days arrive one after the other; each is taken through the DAGs by `gatehouse run` on the services,
 and between the days one of them is killed and started again. Afterwards the core tables are
 compared, row by row, with those of an embedded lake that got the same files stage by stage.
-Settings: ACTORS, DAYS, INCREMENTS (days that arrive one by one), SEED, ENGINE (spark: the profile
-of that name, with its cluster).
+Settings: ACTORS, DAYS, INCREMENTS (days that arrive one by one), SEED.
 """
 
 from __future__ import annotations
@@ -28,18 +27,21 @@ from gatehouse.settings import Settings
 
 ACTORS, DAYS = int(setting("ACTORS", "400")), int(setting("DAYS", "14"))
 INCREMENTS, SEED = int(setting("INCREMENTS", "4")), int(setting("SEED", "1"))
-ENGINE = setting("ENGINE", "duckdb")
-_ON = "" if ENGINE == "duckdb" else f", built by {ENGINE.capitalize()}"
 # Killed between the days. The catalog and the files are other programs', with their own ways.
 _MORTAL = ("scheduler", "dag-processor", "triggerer", "api-server")
 
 
-def main() -> None:
-    """Run the measurement."""
+def measure(name: str, title: str, engine: str) -> None:
+    """Run the measurement.
+
+    Args:
+        name: of the measurement.
+        title: of its part of the docs.
+        engine: that builds the tables, as in `Settings`; `spark` with the profile of that name.
+    """
     asked = {"ACTORS": str(ACTORS), "DAYS": str(DAYS), "INCREMENTS": str(INCREMENTS)}
-    asked |= {"SEED": str(SEED), "ENGINE": ENGINE}
-    name = "stack" if ENGINE == "duckdb" else f"stack_{ENGINE}"
-    measurement = Measurement(name, f"The production services, as processes{_ON}", asked)
+    asked |= {"SEED": str(SEED)}
+    measurement = Measurement(name, title, asked)
     with scratch() as folder:
         arrivals = _arrivals(make_landing(folder, actors=ACTORS, days=DAYS, seed=SEED))
         plain = Settings(home=folder / "plain", landing=folder / "plain-landing")
@@ -48,10 +50,10 @@ def main() -> None:
                 each.put(plain.landing)
             run_on(plain, "ingest", "build", "gate", "detect")
         run_on(plain, "build", "gate")
-        with _services() as (services, seconds):
+        with _services(engine) as (services, seconds):
             measurement.figure("until all services are healthy", round(seconds), "s")
             _days(measurement, services, arrivals)
-            _after(measurement, services)
+            _after(measurement, services, engine)
             _compare(measurement, plain, services)
     measurement.note(
         "Commands, environments, secrets and health checks are read from docker-compose.yml; "
@@ -62,7 +64,7 @@ def main() -> None:
 
 
 @contextmanager
-def _services() -> Iterator[tuple[Stack, float]]:
+def _services(engine: str) -> Iterator[tuple[Stack, float]]:
     """All services, and how long they took to come up."""
     # The server's user must be able to enter every folder above its own.
     folder = Path(tempfile.mkdtemp(prefix="gatehouse-stack-", dir="/tmp"))
@@ -70,7 +72,7 @@ def _services() -> Iterator[tuple[Stack, float]]:
     (folder / "landing").mkdir()
     began = time.monotonic()
     try:
-        given = {"GATEHOUSE_ENGINE": ENGINE, "COMPOSE_PROFILES": ENGINE}
+        given = {"GATEHOUSE_ENGINE": engine, "COMPOSE_PROFILES": engine}
         with stack(folder, folder / "landing", given) as services:
             yield services, time.monotonic() - began
     finally:
@@ -110,7 +112,7 @@ def _days(measurement: Measurement, services: Stack, arrivals: list[list[Deliver
     measurement.table("Runs", columns, rows)
 
 
-def _after(measurement: Measurement, services: Stack) -> None:
+def _after(measurement: Measurement, services: Stack, engine: str) -> None:
     """What is certified, what may not lie about, and whether all services are alive."""
     status = json.loads(_gatehouse(services, "status", "--json"))
     certified = [each for each in status["tables"] if each["state"] == "certified"]
@@ -118,7 +120,7 @@ def _after(measurement: Measurement, services: Stack) -> None:
     alive = [name for name, each in services.processes.items() if each.poll() is None]
     measurement.figure("services alive at the end", len(alive), at_least=6)
     own = services.own_files()
-    where = "PostgreSQL and S3" if ENGINE == "duckdb" else "PostgreSQL, S3 and the warehouse"
+    where = "PostgreSQL and S3" if engine == "duckdb" else "PostgreSQL, S3 and the warehouse"
     measurement.figure(f"files of lake or store outside {where}", len(own), equals=0)
     measurement.figure(
         "files of logs and home read for secrets", len(services.written()), at_least=10
@@ -160,4 +162,4 @@ def _gatehouse(services: Stack, *arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    measure("stack", "The production services, as processes", "duckdb")
