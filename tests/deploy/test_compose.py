@@ -80,10 +80,11 @@ def test_a_cluster_is_started_only_for_whoever_builds_with_spark() -> None:
     address = scheduler["environment"]["GATEHOUSE_SPARK_MASTER"]
     for name in apart:
         assert address in SERVICES[name]["command"]
-        assert "SPARK_SECRET" in SERVICES[name]["secrets"]
+        assert SERVICES[name]["secrets"] == ["SPARK_SECRET"]
 
 
 def test_no_secret_gets_into_the_image_or_into_git() -> None:
     for file in (".dockerignore", ".gitignore"):
         lines = (COMPOSE.parent / file).read_text("utf-8").splitlines()
         assert {"secrets", "/secrets/"} & {*lines}
+        assert ".env" in lines

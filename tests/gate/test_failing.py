@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.failing import FailingRows, failing_rows
 from gatehouse.gate.failing_sql import _CONDITIONS, of_expectation, of_monitor, whole_rows
 from gatehouse.gate.masking import Mask
+from gatehouse.gate.publish import publish
+from gatehouse.gate.results import GateReport, TableResult
+from gatehouse.gate.subject import Subject
 from gatehouse.gate.suites import Drift, Suite
 from gatehouse.store.access import list_access
 
@@ -155,6 +159,12 @@ def test_what_failed_before_is_still_shown_by_its_snapshot(failed: House) -> Non
     with pytest.raises(GatehouseError, match="at snapshot 1") as caught:
         failing_rows(settings, "fct_a", snapshot_id=1)
     assert "shows the newest" in caught.value.next_step
+    # Checked again, it passed: nothing is shown as failed there.
+    passed = (TableResult("fct_a", "passed", row_count=1),)
+    publish(settings, GateReport(at, None, datetime.now(UTC), passed, {}), Subject(at))
+    with pytest.raises(GatehouseError, match="No failed check") as caught:
+        failing_rows(settings, "fct_a", "be_between")
+    assert caught.value.next_step == "gatehouse certificate fct_a"
 
 
 def test_as_they_are_only_with_a_reason_that_is_kept(failed: House) -> None:

@@ -127,6 +127,16 @@ def test_a_version_that_has_expired_is_passed_over_and_named(
     assert f"gatehouse gate --snapshot {second}" in below.note
 
 
+def test_what_expired_and_failed_since_is_not_named(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    _, second, _ = versions
+    _report(house, second, fct_b="failed")
+    _expire(house, "fct_b", second)
+    report = roll_back(house.settings, "fct_a", to=second, reason=REASON)
+    assert [each.note for each in report.tables] == ["", ""]
+
+
 def test_lifting_names_what_expired_meanwhile(house: House, versions: tuple[int, int, int]) -> None:
     _, second, third = versions
     roll_back(house.settings, "fct_b", to=second, reason=REASON)
@@ -138,9 +148,8 @@ def test_lifting_names_what_expired_meanwhile(house: House, versions: tuple[int,
 
 def _expire(house: House, table: str, snapshot_id: int) -> None:
     with open_store(house.settings).begin() as session:
-        session.query(Certificate).filter_by(
-            table_name=table, snapshot_id=snapshot_id
-        ).one().expires_at = datetime.now(UTC)
+        for each in session.query(Certificate).filter_by(table_name=table, snapshot_id=snapshot_id):
+            each.expires_at = datetime.now(UTC)
 
 
 def test_a_version_that_failed_since_is_no_target(

@@ -282,9 +282,10 @@ def test_nothing_built_is_an_error_with_a_next_step(house: House) -> None:
         ({"sql": "select no_such_column from lake.core.fct_a"}, "no_such_column"),
         ({"question": "select null, false, false from ({rows})"}, "counted nothing"),
         ({"question": "nonsense {rows}"}, "syntax error"),
+        ({"question": "select 'nan'::float, false, false"}, "left out"),
         ({"question": None}, "left out"),
     ],
-    ids=["not compiled", "no such column", "counts nothing", "no SQL", "raises"],
+    ids=["not compiled", "no such column", "counts nothing", "no SQL", "no number", "raises"],
 )
 def test_a_dbt_test_that_cannot_run_is_neither_passed_nor_failed(
     house: House, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], told: str
@@ -300,6 +301,44 @@ def test_a_dbt_test_that_cannot_run_is_neither_passed_nor_failed(
     assert (check.tool, check.result) == ("dbt", "could_not_check")
     assert told in str(check.observed["error"])
     assert "fct_a" not in certified_versions(house.settings)
+
+
+def test_a_dbt_test_that_cannot_be_compiled_once_for_all_holds_its_table_alone(
+    house: House,
+) -> None:
+    tests = house.settings.dbt_project / "tests"
+    tests.mkdir(exist_ok=True)
+    select = "select * from {{ ref('dim_c') }} where "
+    (tests / "asks.sql").write_text(
+        select + "{{ run_query('select 1').rows[0][0] if execute else 1 }} > 1"
+    )
+    (tests / "of_now.sql").write_text(select + "day > date '{{ run_started_at.date() }}'")
+    (tests / "commented.sql").write_text(select + "day > date '2031-01-01' -- some day")
+    report = _by_name(run_gate(house.settings, snapshot_id=house.fill()))
+    own = {each.name: each for each in report["dim_c"].checks}
+    assert {name: own[name].result for name in ("asks", "of_now", "commented")} == {
+        "asks": "could_not_check",
+        "of_now": "could_not_check",
+        "commented": "passed",
+    }
+    assert "dbt compile --select asks" in str(own["asks"].observed["error"])
+    assert (report["dim_c"].result, report["fct_a"].result) == ("could_not_check", "passed")
+
+
+def test_another_configuration_of_a_test_is_another_suite(house: House) -> None:
+    before = core_tables(house.settings)
+    path = house.settings.dbt_project / "models" / "models.yml"
+    text = path.read_text("utf-8")
+    changed = text.replace("- unique", "- unique: {config: {where: '1 = 1'}}", 1)
+    assert changed != text
+    path.write_text(changed, "utf-8")
+    after = core_tables(house.settings)
+    digests = [
+        {test.name: test.digest for test in known["fct_b"].tests} for known in (before, after)
+    ]
+    assert {name for name, each in digests[0].items() if digests[1][name] != each} == {
+        "unique_fct_b_key"
+    }
 
 
 @pytest.mark.parametrize(
@@ -319,7 +358,7 @@ def test_a_dbt_test_decides_as_dbt_would(
     rows = "select * from (values (1), (2)) -- two"
     test = replace(CANARY, severity=severity, sql=rows, question=question)
     with duckdb.connect() as connection:
-        found = dbt_checks._run(connection, test)
+        found = dbt_checks.run_test(connection, test)
     assert (found.result, found.severity) == expected
     assert found.observed == {"failing_rows": 2}
 

@@ -11,7 +11,9 @@ from gatehouse.errors import GatehouseError
 from gatehouse.gate.results import CERTIFYING
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import Certificate, CertificateCheck
+from gatehouse.store.models import Certificate
+
+_MOST_LOOKED_AT = 500
 
 
 def read_certificate(
@@ -64,7 +66,7 @@ def read_certificate(
 
 
 def last_failed(settings: Settings, table: str, check: str = "") -> int | None:
-    """The newest snapshot where a check of a table failed; None if none ever did.
+    """The newest snapshot where a check of a table failed when it was checked last, if any did.
 
     Args:
         settings: which home.
@@ -72,13 +74,21 @@ def last_failed(settings: Settings, table: str, check: str = "") -> int | None:
         check: a part of its name; default any of them.
     """
     query = (
-        sa.select(sa.func.max(Certificate.snapshot_id))
-        .join(Certificate.checks)
-        .where(Certificate.table_name == table, CertificateCheck.result == "failed")
-        .where(CertificateCheck.name.contains(check, autoescape=True))
+        sa.select(Certificate)
+        .where(Certificate.table_name == table)
+        .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
+        .limit(_MOST_LOOKED_AT)
     )
+    seen: set[int] = set()
     with open_store(settings, read_only=True).begin() as session:
-        return session.scalar(query)
+        for each in session.scalars(query):
+            # What failed there and passed when it was checked again is not shown as failed.
+            if each.snapshot_id not in seen and any(
+                found.result == "failed" and check in found.name for found in each.checks
+            ):
+                return each.snapshot_id
+            seen.add(each.snapshot_id)
+    return None
 
 
 def is_certified(certificate: Certificate) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,13 +16,16 @@ from gatehouse.gate.results import Severity
 from gatehouse.lake import CERTIFIED_SCHEMA
 from gatehouse.settings import Settings
 
+_OF_THE_MOMENT = re.compile(r"\b(run_started_at|invocation_id|env_var|modules)\b")
+
 
 @dataclass(frozen=True)
 class DbtTest:
     """A data test attached to a core table.
 
     Attributes:
-        sql: compiled, gives the rows that break it; empty if dbt could not compile it.
+        sql: compiled, gives the rows that break it; empty if dbt could not compile it, or if it
+            would be another at another time: it is compiled once.
         question: what dbt asks of those rows: how many, whether that warns, whether it fails.
     """
 
@@ -76,7 +82,21 @@ def _compiled(settings: Settings) -> Any:
     only = ["--select", "resource_type:test", "--exclude", "resource_type:unit_test"]
     # It asks no database anything, so it needs no lake either.
     plain = ["compile", "--no-populate-cache", "--no-introspect", *only]
-    return invoke_dbt(settings, plain, target="pinned").manifest
+    with _going_on():
+        return invoke_dbt(settings, plain, target="pinned").manifest
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Let dbt compile the others where one cannot be compiled: it has no option for that."""
+    from dbt.task.compile import CompileTask
+
+    original = CompileTask.raise_on_first_error
+    CompileTask.raise_on_first_error = lambda _: False
+    try:
+        yield
+    finally:
+        CompileTask.raise_on_first_error = original
 
 
 def upstream_of(settings: Settings) -> dict[str, tuple[str, ...]]:
@@ -149,7 +169,11 @@ def _test(unique_id: str, node: Any, model: Any) -> DbtTest:
     meta = {**getattr(model.config, "meta", {}), **node.config.meta}
     metadata = getattr(node, "test_metadata", None)
     arguments = metadata.to_dict() if metadata is not None else {}
-    text = json.dumps([node.raw_code, arguments, str(node.config.severity)], default=str)
+    question = _question(node.config)
+    text = json.dumps(
+        [node.raw_code, arguments, str(node.config.severity), question, node.config.where],
+        default=str,
+    )
     return DbtTest(
         unique_id=unique_id,
         name=node.name,
@@ -158,9 +182,13 @@ def _test(unique_id: str, node: Any, model: Any) -> DbtTest:
         reason=node.description or meta.get("reason", ""),
         owner=str(meta.get("owner", "")),
         digest=hashlib.sha256(text.encode()).hexdigest(),
-        sql=(getattr(node, "compiled_code", None) or "").strip(),
-        question=_question(node.config),
+        sql="" if _OF_THE_MOMENT.search(node.raw_code) else _compiled_code(node),
+        question=question,
     )
+
+
+def _compiled_code(node: Any) -> str:
+    return (getattr(node, "compiled_code", None) or "").strip()
 
 
 def _question(config: Any) -> str:

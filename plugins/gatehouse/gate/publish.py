@@ -209,10 +209,11 @@ def newest_good(
     if at_most is not None:
         query = query.where(Certificate.snapshot_id <= at_most)
     found = session.scalars(query)
-    return next((each for each in found if not _has_failed_since(session, each)), None)
+    return next((each for each in found if not has_failed_since(session, each)), None)
 
 
-def _has_failed_since(session: Session, good: Certificate) -> bool:
+def has_failed_since(session: Session, good: Certificate) -> bool:
+    """Whether a version failed when it was checked again."""
     later = sa.select(Certificate.certificate_id).where(
         Certificate.table_name == good.table_name,
         Certificate.snapshot_id == good.snapshot_id,

@@ -18,7 +18,7 @@ from gatehouse.gate.attach import write_attach_file
 from gatehouse.gate.certificate import is_certified, newest_of
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.past import forget
-from gatehouse.gate.publish import alone, move, newest_good, show_instead
+from gatehouse.gate.publish import alone, has_failed_since, move, newest_good, show_instead
 from gatehouse.gate.results import CERTIFYING
 from gatehouse.lake import Lake
 from gatehouse.lake.sql import identifier
@@ -263,7 +263,9 @@ def _expired(
     )
     if at_most is not None:
         query = query.where(Certificate.snapshot_id <= at_most)
-    found = session.scalar(query.limit(1))
+    found = next(
+        (each for each in session.scalars(query) if not has_failed_since(session, each)), None
+    )
     if found is None:
         return ""
     return (

@@ -24,8 +24,7 @@ def extension_directory(home: Path) -> Path:
     Raises:
         GatehouseError: an extension package is missing or of another DuckDB version.
     """
-    platform = duckdb.sql("pragma platform").fetchall()[0][0]
-    folder = home / "extensions" / f"v{duckdb.__version__}" / platform
+    folder = _folder(home)
     folder.mkdir(parents=True, exist_ok=True)
     for name in EXTENSIONS:
         target = folder / f"{name}.duckdb_extension"
@@ -57,7 +56,7 @@ def connect(
         duckdb.Error: one cannot be loaded.
     """
     folder = extension_directory(home)
-    files = {_identity(folder, name) for name in names}
+    files = {_identity(home, name) for name in names}
     is_checked = files <= _checked
     connection = duckdb.connect(
         config={
@@ -80,9 +79,14 @@ def connect(
     return connection
 
 
-def _identity(folder: Path, name: str) -> tuple[str, int, int, int]:
+def _folder(home: Path) -> Path:
+    platform = str(duckdb.sql("pragma platform").fetchall()[0][0])
+    return home / "extensions" / f"v{duckdb.__version__}" / platform
+
+
+def _identity(home: Path, name: str) -> tuple[str, int, int, int]:
     """What is another if an extension's file is."""
-    path = next(folder.glob(f"v{duckdb.__version__}/*/{name}.duckdb_extension"))
+    path = _folder(home) / f"{name}.duckdb_extension"
     found = path.stat()
     return str(path.resolve()), found.st_ino, found.st_size, found.st_mtime_ns
 

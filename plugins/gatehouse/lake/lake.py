@@ -81,7 +81,7 @@ class Lake:
         try:
             attached = _UNDER if self._has_iceberg else LAKE
             iceberg.check_engine(self._settings.engine, self._known(connection, attached))
-        except GatehouseError:
+        except BaseException:
             connection.close()
             raise
         return connection

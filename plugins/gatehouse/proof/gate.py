@@ -9,12 +9,13 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 import duckdb
 
-from gatehouse.gate.dbt_checks import DbtChecks
+from gatehouse.gate.dbt_checks import DbtChecks, run_test
 from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import CoreTable, DbtTest
 from gatehouse.gate.results import CERTIFYING, CheckResult, TableResult, decide, hold_downstream
@@ -158,8 +159,7 @@ class Canaries:
             return True  # it did not run, which is its own result
         own = f'"lake"."core"."{table.table}"'
         query = test.sql.replace(own, f'"lake"."core"."{broken}"')
-        row = self._copy.connection.execute(f"select 1 from ({query}) limit 1").fetchone()
-        return row is not None
+        return run_test(self._copy.connection, replace(test, sql=query)).result == "failed"
 
     def _monitors(self, suite: Suite) -> list[str]:
         missed = []

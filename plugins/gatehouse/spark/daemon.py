@@ -26,6 +26,12 @@ _CLASSES = {
     "worker": "org.apache.spark.deploy.worker.Worker",
 }
 _SCALA = "2.12"
+_OF_DAEMONS = {
+    # Each session leaves a copy of Iceberg's runtime on each worker.
+    "spark.worker.cleanup.enabled": "true",
+    "spark.worker.cleanup.appDataTtl": "86400",
+    "spark.ui.killEnabled": "false",
+}
 _CHECK_SECONDS = 5
 
 
@@ -65,7 +71,8 @@ def command(part: str, address: str, *, cores: int, memory: str, work: Path) -> 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
     """The environment of a daemon."""
-    options = [f"-D{name}={value}" for name, value in properties(base).items()]
+    own = {**properties(base), **_OF_DAEMONS}
+    options = [f"-D{name}={value}" for name, value in own.items()]
     return {
         **base,
         _SECRET_OF_DAEMONS: base.get(SECRET, ""),
