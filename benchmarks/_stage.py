@@ -68,11 +68,11 @@ def _gate(settings: Settings, options: dict[str, str]) -> Run:
     from gatehouse.gate import run_gate
     from gatehouse.gate.lineage import core_tables
 
-    compiled = [
-        {"compiled_code": test.sql}
-        for table in core_tables(settings).values()
-        for test in table.tests
-    ]
+    # Each once: a test may speak of several tables.
+    sql = {
+        test.unique_id: test.sql for table in core_tables(settings).values() for test in table.tests
+    }
+    compiled = [{"compiled_code": each} for each in sql.values()]
     (settings.home / "tests.json").write_text(json.dumps({"results": compiled}), "utf-8")
     return lambda: run_gate(settings)
 

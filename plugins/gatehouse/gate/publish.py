@@ -196,24 +196,26 @@ def newest_good(
     session: Session, table: str, at_most: int | None, now: datetime
 ) -> Certificate | None:
     """The newest certified version up to a snapshot that has not failed since."""
+    # What has expired may be gone from the lake.
+    return newest_version(session, table, at_most, Certificate.expires_at > now)
+
+
+def newest_version(
+    session: Session, table: str, at_most: int | None, *where: sa.ColumnElement[bool]
+) -> Certificate | None:
+    """As `newest_good`, of those that meet other conditions than not to have expired."""
     query = (
         sa.select(Certificate)
-        .where(
-            Certificate.table_name == table,
-            Certificate.result.in_(CERTIFYING),
-            # What has expired may be gone from the lake.
-            Certificate.expires_at > now,
-        )
+        .where(Certificate.table_name == table, Certificate.result.in_(CERTIFYING), *where)
         .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
     )
     if at_most is not None:
         query = query.where(Certificate.snapshot_id <= at_most)
     found = session.scalars(query)
-    return next((each for each in found if not has_failed_since(session, each)), None)
+    return next((each for each in found if not _has_failed_since(session, each)), None)
 
 
-def has_failed_since(session: Session, good: Certificate) -> bool:
-    """Whether a version failed when it was checked again."""
+def _has_failed_since(session: Session, good: Certificate) -> bool:
     later = sa.select(Certificate.certificate_id).where(
         Certificate.table_name == good.table_name,
         Certificate.snapshot_id == good.snapshot_id,

@@ -18,7 +18,7 @@ from gatehouse.gate.attach import write_attach_file
 from gatehouse.gate.certificate import is_certified, newest_of
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.past import forget
-from gatehouse.gate.publish import alone, has_failed_since, move, newest_good, show_instead
+from gatehouse.gate.publish import alone, move, newest_good, newest_version, show_instead
 from gatehouse.gate.results import CERTIFYING
 from gatehouse.lake import Lake
 from gatehouse.lake.sql import identifier
@@ -251,20 +251,12 @@ def _expired(
     session: Session, table: str, shown: int | None, at_most: int | None, now: datetime
 ) -> str:
     """What is said of a certified version newer than ``shown`` that has expired, if any."""
-    query = (
-        sa.select(Certificate)
-        .where(
-            Certificate.table_name == table,
-            Certificate.result.in_(CERTIFYING),
-            Certificate.snapshot_id > (shown or -1),
-            Certificate.expires_at <= now,
-        )
-        .order_by(Certificate.snapshot_id.desc(), Certificate.expires_at.desc())
-    )
-    if at_most is not None:
-        query = query.where(Certificate.snapshot_id <= at_most)
-    found = next(
-        (each for each in session.scalars(query) if not has_failed_since(session, each)), None
+    found = newest_version(
+        session,
+        table,
+        at_most,
+        Certificate.expires_at <= now,
+        Certificate.snapshot_id > (shown or -1),
     )
     if found is None:
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -80,8 +81,12 @@ def connect(
 
 
 def _folder(home: Path) -> Path:
-    platform = str(duckdb.sql("pragma platform").fetchall()[0][0])
-    return home / "extensions" / f"v{duckdb.__version__}" / platform
+    return home / "extensions" / f"v{duckdb.__version__}" / _platform()
+
+
+@cache
+def _platform() -> str:
+    return str(duckdb.sql("pragma platform").fetchall()[0][0])
 
 
 def _identity(home: Path, name: str) -> tuple[str, int, int, int]:
