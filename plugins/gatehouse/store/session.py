@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from functools import lru_cache
 from typing import Any
 
@@ -67,6 +69,20 @@ def _engine(url: str, *, read_only: bool, process: int) -> Engine:
     return engine
 
 
+def _switch_to_wal(cursor: Any) -> None:
+    """Once for a file; where two do it at once, SQLite fails the second without waiting."""
+    until = time.monotonic() + _SQLITE_WAIT_MS / 1000
+    while True:
+        try:
+            cursor.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
 def _prepare_sqlite(engine: Engine, *, begin: str) -> None:
     """Real transactions on SQLite.
 
@@ -80,8 +96,8 @@ def _prepare_sqlite(engine: Engine, *, begin: str) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         # First the wait: switching to WAL needs a lock itself.
-        for pragma in (f"busy_timeout = {_SQLITE_WAIT_MS}", "journal_mode = wal"):
-            cursor.execute(f"pragma {pragma}")
+        cursor.execute(f"pragma busy_timeout = {_SQLITE_WAIT_MS}")
+        _switch_to_wal(cursor)
         cursor.execute("pragma foreign_keys = on")
         cursor.close()
 
