@@ -35,7 +35,17 @@ if TYPE_CHECKING:
     from gatehouse.alerts.causes import Cause
 
 ACTORS, CLEAN = int(setting("ACTORS", "3000")), int(setting("CLEAN", "20"))
-_CERTIFIED_DAYS = int(setting("CERTIFIED", "28"))
+_CERTIFIED_DAYS = int(setting("CERTIFIED", "42"))
+# First days of the worlds, by seed in turn. The days after those that are certified have a launch
+# (day 53 to 62 of any world), and holidays: spring, Christmas and New Year, July, November,
+# September.
+_STARTS = (
+    date(2026, 3, 2),
+    date(2025, 11, 10),
+    date(2026, 5, 22),
+    date(2025, 9, 22),
+    date(2025, 7, 21),
+)
 _DETECTIONS_EVERY = 10
 _LEAST_HELD = 0.95
 _CLEAN = "clean day "
@@ -122,7 +132,11 @@ def _tell_faults(measurement: Measurement, broken: list[Found], seeds: int) -> N
 
 def _tell_clean(measurement: Measurement, clean: list[Found]) -> None:
     held = [each for each in clean if each.held]
+    full = len(clean) >= 100
     measurement.figure("clean days", len(clean), at_least=100)
+    for kind, least in (("weekend", 20), ("holiday", 5), ("launch", 20), ("outage", 20)):
+        days = sum(kind in _happening(each) for each in clean)
+        measurement.figure(f"of them with a {kind}", days, at_least=least if full else None)
     measurement.figure("clean days held", len(held), at_most=max(1, len(clean) // 100))
     if held:
         measurement.table(
@@ -135,6 +149,22 @@ def _tell_clean(measurement: Measurement, clean: list[Found]) -> None:
         "in one way, or clean days one after the other, with their weekends, holidays, launches, "
         "outages, campaigns, late and repeated files."
     )
+
+
+def _happening(found: Found) -> set[str]:
+    """What happens in the world on a clean day."""
+    from gatehouse.simulate.calendar import Calendar
+    from gatehouse.simulate.run import PRODUCTS
+
+    calendar = Calendar(found.seed, _start(found.seed), PRODUCTS)
+    day = _CERTIFIED_DAYS + _number(asdict(found)) - 1
+    begins, ends = calendar.day_us(day), calendar.day_us(day + 1)
+    kinds = {
+        each.kind
+        for each in calendar.happenings(day + 1)
+        if each.starts_at < ends and each.ends_at > begins
+    }
+    return kinds | ({"weekend"} if calendar.weekday(day) >= 5 else set())
 
 
 def _is_caught(found: Found, fault: Fault) -> bool:
@@ -194,6 +224,10 @@ def _case(name: str) -> str:
     """The digest of the fault of that name; a changed one is looked for again."""
     found = [repr(fault) for fault in FAULTS if fault.name == name]
     return hashlib.sha256(found[0].encode()).hexdigest()[:16] if found else ""
+
+
+def _start(seed: int) -> date:
+    return _STARTS[(seed - 1) % len(_STARTS)]
 
 
 def _number(found: Mapping[str, Any]) -> int:
@@ -262,12 +296,12 @@ class House:
             actors=ACTORS,
             days=_CERTIFIED_DAYS + max(CLEAN, *(fault.days for fault in FAULTS)),
             seed=seed,
+            start_date=_start(seed),
         )
         self.first: date = report.start_date + timedelta(days=_CERTIFIED_DAYS)
         shutil.move(self.settings.landing, self._arriving)
         for number in range(-_CERTIFIED_DAYS, 0):
             self.deliver(self.first + timedelta(days=number))
-        # The world's launches were before: only the certified state counts.
         held = self.run("start").held
         if held:
             raise SystemExit(f"seed {seed}: held before any fault: {held}")
@@ -342,7 +376,7 @@ class House:
             self.build()
             report = run_gate(self.settings)
         seconds = round(time.monotonic() - started, 1)
-        causes = _causes(self.settings, [each.table for each in report.tables])
+        causes = _causes(self.settings)
         return Found(
             self.seed,
             name,
@@ -355,18 +389,17 @@ class House:
         )
 
 
-def _causes(settings: Settings, order: list[str]) -> list[Cause]:
-    """What is told, critical alone: feeds first, then tables after what they are made from."""
+def _causes(settings: Settings) -> list[Cause]:
+    """What is told that holds something, in the order in which it is told."""
     from gatehouse.alerts.causes import causes_of
-    from gatehouse.alerts.checked import newest_checked
+    from gatehouse.alerts.checked import known_tables, newest_checked
     from gatehouse.store import open_store
 
     with open_store(settings, read_only=True).begin() as session:
-        causes = causes_of(newest_checked(session).values())
-    critical = [cause for cause in causes if cause.severity == "critical"]
-    return sorted(
-        critical, key=lambda each: (not each.details.get("feed"), order.index(each.subject))
-    )
+        tables = newest_checked(session)
+    order = known_tables(settings) or []
+    causes = causes_of([tables[name] for name in order])
+    return [cause for cause in causes if cause.severity == "critical"]
 
 
 def _words(cause: Cause) -> str:

@@ -32,7 +32,7 @@ def test_one_cause_is_one_incident_however_many_tables_wait(any_desk: Desk) -> N
     any_desk.cycle()
     (found,) = any_desk.open()
     assert (found.cause_key, found.kind, found.severity) == ("data:fct_a", "data", "critical")
-    assert found.details["tables"] == ["dim_c", "fct_a", "fct_b"]
+    assert found.details["tables"] == ["fct_a", "fct_b", "dim_c"]
     assert found.details["detections"] == ["farm", "takeover"]
     assert found.details["owners"] == ["account-team", "data", "fraud-team"]
     assert any_desk.told() == [("log", "opened", "sent")]
@@ -75,7 +75,7 @@ def test_a_feed_in_quarantine_is_one_incident_for_all_that_is_made_of_it(any_des
     (found,) = any_desk.open()
     assert found.cause_key == "data:raw.events"
     assert found.title.startswith("raw.events: ")
-    assert found.details["tables"] == ["dim_c", "fct_a", "fct_b"]
+    assert found.details["tables"] == ["fct_a", "fct_b", "dim_c"]
     assert [each["check"] for each in found.details["checks"]] == [
         "rows quarantined of events",
         "fct_a: rows missing by day",
@@ -244,7 +244,7 @@ def test_two_causes_are_two_incidents(desk: Desk) -> None:
     desk.cycle()
     assert {each.subject_name: each.details["tables"] for each in desk.open()} == {
         "fct_a": ["fct_a", "fct_b"],
-        "dim_c": ["dim_c", "fct_b"],
+        "dim_c": ["fct_b", "dim_c"],
     }
 
 
@@ -314,7 +314,7 @@ def test_what_could_not_be_checked_is_a_kind_of_its_own(desk: Desk) -> None:
     found = {each.kind: each for each in desk.open()}
     assert set(found) == {"data", "infrastructure"}
     assert len(desk.open()) == 2, "one fault of two tables"
-    assert found["infrastructure"].details["roots"] == ["dim_c", "fct_b"]
+    assert found["infrastructure"].details["roots"] == ["fct_b", "dim_c"]
     assert "lake" not in str(found["infrastructure"].details["fault"])
     desk.gated(2, "fct_b", "passed")
     desk.cycle()

@@ -58,7 +58,12 @@ def test_the_first_route_that_fits_is_taken(desk: Desk) -> None:
         ),
         (
             "channels: {a: {type: log, second: a}}\nroutes: [{channels: [a]}]",
-            "the second channel of a is another",
+            "go round: a → a",
+        ),
+        (
+            "channels: {a: {type: slack, connection: a, second: b},"
+            " b: {type: slack, connection: b, second: a}}\nroutes: [{channels: [a]}]",
+            "when a fails, the others that are told go round: a → b → a",
         ),
         ("channels: {log: {type: slack, connection: c}}\nroutes: [{channels: [log]}]", "type log"),
         ("channels: {a b: {type: log}}\nroutes: [{channels: [log]}]", "letters, digits"),

@@ -52,7 +52,6 @@ _CASES: dict[str, list[tuple[dict[str, object], str]]] = {
         ({"min_value": 11}, "failed"),
         ({"min_value": {"previous": "row_count", "times": 0.5}}, "passed"),
         ({"min_value": {"previous": "row_count", "times": 0.6}}, "failed"),
-        ({"min_value": {"previous": "unknown"}}, "passed"),
     ],
     "unexpected_rows_expectation": [
         ({"unexpected_rows_query": "select 1 from {batch} where number > 9"}, "passed"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from gatehouse.gate.suites import Drift, Limits, load_limits, load_suite
 from gatehouse.gate.waivers import end_waivers, waive
 from gatehouse.lake import Lake
 from gatehouse.store import open_store
-from gatehouse.store.models import TableProfile
+from gatehouse.store.models import TableProfile, Waiver
 
 DRIFT = {
     "day": "day",
@@ -140,13 +141,70 @@ def test_a_day_that_is_not_over_is_not_judged(watched: House, hours: int, result
     assert {each.table: each.result for each in report.tables}["fct_a"] == result
 
 
-def test_after_a_waiver_the_new_level_is_what_days_are_compared_with(watched: House) -> None:
-    first = watched.sql(_rows("core.fct_a", 30, 7, units=30))
+MISSING = ("rows missing by day", "actors missing by day")
+
+
+def test_a_new_level_is_what_days_are_compared_with(watched: House) -> None:
+    first = watched.sql(_rows("core.fct_a", 30, 1, units=30))
     assert not _gate(watched, first)["fct_a"].is_certified
-    checks = ("rows missing by day", "actors missing by day")
-    waive(watched.settings, "fct_a", *checks, days=3, reason="most units moved away, as agreed")
+    given = waive(
+        watched.settings,
+        "fct_a",
+        *MISSING,
+        days=3,
+        reason="most units moved away, as agreed",
+        is_new_level=True,
+    )
     assert _gate(watched, first)["fct_a"].is_certified
-    assert _days_kept(watched, "fct_a") == 37
+    # Days to come are covered, and days before are not.
+    more = watched.sql(_rows("core.fct_a", 31, 9, units=30))
+    assert _gate(watched, more)["fct_a"].is_certified
+    _expire(watched, given)
+    usual = watched.sql(_rows("core.fct_a", 40, 1, units=30))
+    assert _gate(watched, usual)["fct_a"].is_certified
+
+
+def test_a_waived_day_is_judged_again_until_it_is_mended(watched: House) -> None:
+    """Else it would be certified by the next good day, and waived by nobody."""
+    lost = watched.sql(_rows("core.fct_a", 30, 1, units=30))
+    assert not _gate(watched, lost)["fct_a"].is_certified
+    given = waive(watched.settings, "fct_a", *MISSING, days=2, reason="backfilled tonight")
+    assert _gate(watched, lost)["fct_a"].is_certified
+    after = watched.sql(_rows("core.fct_a", 31, 1))
+    found = _gate(watched, after)["fct_a"]
+    assert found.is_certified
+    assert {each.name for each in found.checks if each.waiver_id} == {*MISSING}
+    _expire(watched, given)
+    assert _gate(watched, watched.sql(_rows("core.fct_a", 32, 1)))["fct_a"].result == "failed"
+    mended = watched.sql(
+        "insert into lake.core.fct_a select 'k30-' || unit, (hash(unit * 7 + 30) % 100) / "
+        f"100.0::double, date '{FIRST}' + 30 from range(30, 100) as u (unit)"
+    )
+    assert _gate(watched, mended)["fct_a"].is_certified
+    assert _gate(watched, watched.sql(_rows("core.fct_a", 33, 1)))["fct_a"].is_certified
+
+
+def test_a_waiver_covers_no_other_day(watched: House) -> None:
+    lost = watched.sql(_rows("core.fct_a", 30, 1, units=30))
+    assert not _gate(watched, lost)["fct_a"].is_certified
+    waive(watched.settings, "fct_a", *MISSING, days=5, reason="backfilled tonight")
+    assert _gate(watched, lost)["fct_a"].is_certified
+    more = watched.sql(_rows("core.fct_a", 31, 1, units=20))
+    found = _gate(watched, more)["fct_a"]
+    assert found.result == "failed"
+    observed = {each.name: each.observed for each in _failed(found)}["rows missing by day"]
+    assert (observed["since"], observed["until"]) == ("2024-01-31", "2024-02-01")
+    assert observed["beyond_waiver"] == "on 2024-01-31"
+    # It may be waived anew, with what has come besides.
+    waive(watched.settings, "fct_a", *MISSING, days=5, reason="two days by now")
+    assert _gate(watched, more)["fct_a"].is_certified
+
+
+def _expire(house: House, waivers: list[dict[str, Any]]) -> None:
+    with open_store(house.settings).begin() as session:
+        for each in waivers:
+            found = session.get_one(Waiver, each["waiver_id"])
+            found.expires_at = datetime.now(UTC) - timedelta(seconds=1)
 
 
 def test_when_a_waiver_ends_its_days_are_judged_again(watched: House) -> None:

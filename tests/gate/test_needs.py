@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from tests.gate.conftest import House
 from typer.testing import CliRunner
@@ -10,7 +12,10 @@ from gatehouse.cli.app import app
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, open_certified, run_gate
 from gatehouse.gate.needs import Needs
+from gatehouse.gate.publish import publish
 from gatehouse.gate.query import run_query
+from gatehouse.gate.results import GateReport, TableResult
+from gatehouse.gate.subject import Subject
 from gatehouse.gate.waivers import end_waivers, waive
 
 _TOO_FAR = "update lake.core.fct_a set day = '2031-05-05' where key = 'k3'"
@@ -53,6 +58,18 @@ def test_where_no_version_will_do_it_is_said(house: House, monkeypatch: pytest.M
     asked = ["sql", "select count(*) from fct_a"]
     assert CliRunner().invoke(app, asked).exit_code == 0
     assert CliRunner().invoke(app, [*asked, "--needs", "warning"]).exit_code != 0
+
+
+def test_a_warning_of_what_was_not_checked_with_it_counts(house: House) -> None:
+    _gate(house, house.fill())
+    _gate(house, house.sql(_TOO_FAR))
+    later = house.sql("update lake.core.dim_c set score = 0.5")
+    # fct_b alone: the warning of fct_a, from which it is made, is of the snapshot before.
+    tables = (TableResult("fct_b", "passed", row_count=100),)
+    report = GateReport(later, None, datetime.now(UTC), tables, {})
+    publish(house.settings, report, Subject(later))
+    assert _versions(house, "critical")["fct_b"] == later
+    assert _versions(house, "warning")["fct_b"] != later
 
 
 def test_a_warning_that_somebody_answers_for_is_fine(house: House) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.gate.conftest import House
@@ -98,21 +98,96 @@ def test_a_table_goes_back_alone_if_nothing_is_made_from_it(
     assert _shown(house) == {"fct_a": third, "fct_b": second, "dim_c": third}
 
 
+def test_what_was_behind_or_never_shown_is_held_back_too(house: House) -> None:
+    """Else the next gate would show a table that is made from what was taken back."""
+    first = house.fill()
+    second = house.sql("update lake.core.fct_a set score = 0.5 where key = 'k1'")
+    _report(house, first)
+    _report(house, second, fct_b="failed")
+    roll_back(house.settings, "fct_a", to=None, reason=REASON)
+    third = house.sql("update lake.core.fct_a set score = 0.9 where key = 'k1'")
+    _report(house, third)
+    assert _shown(house) == {"fct_a": first, "fct_b": first, "dim_c": third}
+    lift(house.settings, "fct_a")
+    assert _shown(house) == dict.fromkeys(TABLES, third)
+
+
+def test_a_table_that_was_never_shown_waits_for_the_rollback(house: House) -> None:
+    first = house.fill()
+    second = house.sql("update lake.core.fct_a set score = 0.5 where key = 'k1'")
+    _report(house, first, fct_b="failed")
+    _report(house, second, fct_b="failed")
+    report = roll_back(house.settings, "fct_a", to=None, reason=REASON)
+    assert [each.table for each in report.tables] == ["fct_a"]
+    _report(house, second)
+    assert _shown(house) == {"fct_a": first, "dim_c": second}
+
+
+def test_lifting_one_rollback_leaves_what_another_holds(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    first, second, third = versions
+    roll_back(house.settings, "fct_a", to=None, reason=REASON)
+    roll_back(house.settings, "fct_b", to=first, reason="wrong in itself")
+    report = lift(house.settings, "fct_b")
+    assert _shown(house) == {"fct_a": second, "fct_b": first, "dim_c": third}
+    assert "gatehouse rollback fct_a --lift" in report.tables[0].note
+    lift(house.settings, "fct_a")
+    assert _shown(house) == dict.fromkeys(TABLES, third)
+
+
+def test_a_clock_that_was_set_back_makes_no_failure_older(house: House) -> None:
+    snapshot = house.fill()
+    _report(house, snapshot)
+    tables = tuple(TableResult(name, "failed", row_count=100) for name in TABLES)
+    report = GateReport(snapshot, None, datetime.now(UTC) - timedelta(minutes=10), tables, {})
+    publish(house.settings, report, Subject(snapshot))
+    assert _shown(house) == {}
+    states = {each["table"]: each["state"] for each in read_status(house.settings)["tables"]}
+    assert states["fct_a"] != "certified"
+
+
+def test_an_older_snapshot_that_passes_again_says_nothing_of_the_newest(house: House) -> None:
+    first = house.fill()
+    second = house.sql("update lake.core.fct_a set score = 0.5 where key = 'k1'")
+    _report(house, first)
+    _report(house, second, fct_a="failed")
+    before = {each["table"]: each["state"] for each in read_status(house.settings)["tables"]}
+    _report(house, first)
+    after = {each["table"]: each["state"] for each in read_status(house.settings)["tables"]}
+    assert before["fct_a"] == after["fct_a"] != "certified"
+
+
 def test_who_goes_back_further_replaces_the_rollback_before(
+    house: House, versions: tuple[int, int, int]
+) -> None:
+    first, _, third = versions
+    roll_back(house.settings, "fct_a", to=None, reason=REASON)
+    roll_back(house.settings, "fct_a", to=first, reason="worse than was thought")
+    assert _shown(house) == {"fct_a": first, "fct_b": first, "dim_c": third}
+    assert _standing(house) == {("fct_a", "fct_a"), ("fct_b", "fct_a")}
+    lift(house.settings, "fct_a")
+    assert set(_shown(house).values()) == {third}
+
+
+def test_a_rollback_of_its_own_stands_beside_that_of_what_it_is_made_from(
     house: House, versions: tuple[int, int, int]
 ) -> None:
     first, _, third = versions
     roll_back(house.settings, "fct_b", to=None, reason=REASON)
     roll_back(house.settings, "fct_a", to=first, reason="worse than was thought")
     assert _shown(house) == {"fct_a": first, "fct_b": first, "dim_c": third}
+    assert _standing(house) == {("fct_a", "fct_a"), ("fct_b", "fct_a"), ("fct_b", "fct_b")}
+    lift(house.settings, "fct_a")
+    assert _shown(house) == {"fct_a": third, "fct_b": first, "dim_c": third}
+    lift(house.settings, "fct_b")
+    assert set(_shown(house).values()) == {third}
+
+
+def _standing(house: House) -> set[tuple[str, str]]:
     with open_store(house.settings)() as session:
         rows = session.query(Rollback).filter(Rollback.lifted_at.is_(None)).all()
-    assert {(row.table_name, row.root_table_name) for row in rows} == {
-        ("fct_a", "fct_a"),
-        ("fct_b", "fct_a"),
-    }
-    lift(house.settings, "fct_a")
-    assert set(_shown(house).values()) == {third}
+    return {(row.table_name, row.root_table_name) for row in rows}
 
 
 def test_a_version_that_has_expired_is_passed_over_and_named(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import duckdb
 import pytest
 from sqlalchemy import select
 from tests.gate.conftest import House
-from tests.store.factories import build_node
+from tests.store.factories import NOW, build_node, build_run
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, dbt_checks, open_certified, run_gate
@@ -393,6 +394,21 @@ def test_nor_what_rests_on_one_that_was_built_and_not_checked(mixing: House) -> 
     with open_store(mixing.settings).begin() as session:
         session.add(build_node("fct_a", build_id=build))
     assert run_gate(mixing.settings, tables=["dim_c"]).certified == ("dim_c",)
+
+
+def test_nor_what_rests_on_one_that_a_killed_build_wrote(mixing: House) -> None:
+    """It left no snapshot that tells when; a small build after it has one, with its rows."""
+    good = certified_versions(mixing.settings)["fct_a"].snapshot_id
+    since = NOW + timedelta(seconds=good, milliseconds=1)
+    with open_store(mixing.settings).begin() as session:
+        session.add(build_run("killed", status="failed", started_at=since))
+        session.flush()
+        session.add(build_node("fct_a", build_id="killed"))
+    mixing.built(mixing.sql("update lake.core.dim_c set score = 0.5"), "small")
+    assert run_gate(mixing.settings, tables=["dim_c"]).certified == ("dim_c",)
+    # A gate over all of it has seen them.
+    assert run_gate(mixing.settings).ok
+    assert run_gate(mixing.settings, tables=["dim_c"]).certified == ("dim_c", "fct_b")
 
 
 def test_what_rests_on_certified_tables_is_checked_with_its_neighbour(mixing: House) -> None:

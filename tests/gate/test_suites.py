@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,16 @@ _FINE = {
     "severity": "critical",
     "meta": _META,
 }
+
+_DRIFT = {"day": "day", "values": ["key"], "reason": "days are alike", "owner": "data"}
+
+
+def _bound(bound: dict[str, object]) -> dict[str, object]:
+    kwargs = {"min_value": bound}
+    return {
+        "expectations": [_FINE | {"type": "expect_table_row_count_to_be_between", "kwargs": kwargs}]
+    }
+
 
 _WRONG = {
     "an unknown type": ({"expectations": [_FINE | {"type": "hope_for_the_best"}]}, "hope_for"),
@@ -40,6 +51,17 @@ _WRONG = {
         {"empty": {"when": "inputs_empty", "reason": "may be empty"}},
         "no raw table",
     ),
+    "a figure of the version before that is not kept": (
+        _bound({"previous": "rowcount"}),
+        "row_count",
+    ),
+    "a misspelt factor": (_bound({"previous": "row_count", "tims": 0.5}), "times: a number"),
+    "a factor that is no number": (_bound({"previous": "row_count", "times": "9"}), "a number"),
+    "a factor without a figure": (_bound({"times": 0.5}), "previous"),
+    "a warning that is none of the checks": (
+        {"drift": [_DRIFT | {"warnings": ["mix of outcome"]}]},
+        "'mix of outcome'",
+    ),
 }
 
 
@@ -59,6 +81,41 @@ def test_a_file_that_is_no_suite_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "fct_a.yml").write_text(text, "utf-8")
     with pytest.raises(GatehouseError, match=r"fct_a\.yml"):
         load_suite(tmp_path, "fct_a", _COLUMNS)
+
+
+def test_a_list_that_stands_twice_does_not_replace_the_first(tmp_path: Path) -> None:
+    text = yaml.safe_dump(suite("fct_a")) + "expectations: []\n"
+    (tmp_path / "fct_a.yml").write_text(text, "utf-8")
+    with pytest.raises(GatehouseError, match="'expectations' stands twice"):
+        load_suite(tmp_path, "fct_a", _COLUMNS)
+
+
+def test_a_warning_of_a_column_is_one_of_the_checks(tmp_path: Path) -> None:
+    drift = _DRIFT | {"warnings": ["mix of key", "rows missing by day"]}
+    (tmp_path / "fct_a.yml").write_text(yaml.safe_dump(suite("fct_a", drift=[drift])), "utf-8")
+    assert load_suite(tmp_path, "fct_a", _COLUMNS).drift[0].warnings == drift["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("relation", "is_right"),
+    [("core.fct_a", True), ("core.fct_z", False), ("core.dim_c", False), ("raw.ivents", False)],
+)
+def test_limits_of_what_no_suite_compares_are_refused(
+    tmp_path: Path, relation: str, is_right: bool
+) -> None:
+    folder = tmp_path / "core"
+    (tmp_path / "inputs").mkdir()
+    (tmp_path / "inputs" / "events.yml").touch()
+    folder.mkdir()
+    for table, drift in (("fct_a", [_DRIFT]), ("dim_c", [])):
+        (folder / f"{table}.yml").write_text(yaml.safe_dump(suite(table, drift=drift)), "utf-8")
+    (tmp_path / "limits.yml").write_text(f"{relation}: {{rows_drop: 0.3}}\n", "utf-8")
+    load = partial(load_suite, folder, "dim_c", _COLUMNS)
+    if is_right:
+        load()
+    else:
+        with pytest.raises(GatehouseError, match=f"limits.yml: no suite compares {relation}"):
+            load()
 
 
 def test_a_table_without_a_suite_is_told_so(tmp_path: Path) -> None:

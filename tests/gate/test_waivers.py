@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from tests.gate.conftest import House
@@ -10,9 +11,18 @@ from tests.gate.conftest import House
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, run_gate
 from gatehouse.gate.certificate import read_certificate
-from gatehouse.gate.results import CheckResult, TableResult, decide
+from gatehouse.gate.publish import publish
+from gatehouse.gate.results import CheckResult, GateReport, TableResult, decide
 from gatehouse.gate.status import read_status
-from gatehouse.gate.waivers import end_waivers, list_waivers, waive, waived
+from gatehouse.gate.subject import Subject
+from gatehouse.gate.waivers import (
+    covered_by,
+    end_waivers,
+    is_covered,
+    list_waivers,
+    waive,
+    waived,
+)
 from gatehouse.store import open_store
 from gatehouse.store.models import Waiver
 
@@ -173,13 +183,100 @@ def test_what_could_not_be_checked_is_not_waived() -> None:
         "person_name": "somebody",
         "expires_at": datetime.now(UTC),
         "reason": REASON,
+        "covers": {},
     }
     checks = [
         CheckResult("gx", "a check", "critical", outcome)
         for outcome in ("failed", "could_not_check", "passed")
     ]
-    marked = waived("t", checks, {("t", "a check", None): waiver})
+    marked = waived("t", checks, {("t", "a check", None): [waiver]})
     assert [each.waiver_id for each in marked] == ["w", "", ""]
+
+
+API = {"since": "2026-03-02", "until": "2026-03-03", "products": ["api"], "sound": ["chat"]}
+
+
+@pytest.mark.parametrize(
+    ("given_for", "found", "is_let_pass"),
+    [
+        (API, API, True),
+        (API, API | {"since": "2026-03-03"}, True),
+        (API, API | {"products": ["api", "chat"]}, False),
+        # Without a name it is the whole feed.
+        (API, {"since": "2026-03-02", "until": "2026-03-03"}, False),
+        (API, API | {"since": "2026-03-01"}, False),
+        (API, API | {"until": "2026-03-04"}, False),
+        ({"since": "2026-03-02", "until": "2026-03-03"}, API, True),
+        ({"failing_rows": 40}, {"failing_rows": 80}, True),
+        ({"failing_rows": 40}, {"failing_rows": 81}, False),
+        ({"unexpected_count": 1}, {}, False),
+        ({"observed_value": 7}, {"observed_value": 9000}, True),
+    ],
+)
+def test_a_waiver_covers_what_failed_when_it_was_given(
+    given_for: dict[str, Any], found: dict[str, Any], is_let_pass: bool
+) -> None:
+    assert is_covered(found, covered_by(given_for)) == is_let_pass
+
+
+@pytest.mark.parametrize(
+    ("found", "is_let_pass"),
+    [
+        (API | {"until": "2026-05-01"}, True),
+        (API | {"since": "2026-03-01"}, False),
+        (API | {"products": ["chat"]}, False),
+    ],
+)
+def test_a_new_level_covers_days_to_come(found: dict[str, Any], is_let_pass: bool) -> None:
+    assert is_covered(found, covered_by(API, is_new_level=True)) == is_let_pass
+
+
+def test_a_failure_beyond_its_waiver_says_what_that_covers(house: House, failed: int) -> None:
+    waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    worse = house.sql("update lake.core.fct_a set score = 1.5 where key in ('k1', 'k2', 'k3')")
+    found = _gated(house, worse)["fct_a"]
+    assert found.result == "failed"
+    (check,) = [each for each in found.checks if each.result == "failed"]
+    assert check.observed["beyond_waiver"] == "up to 2 rows"
+
+
+def test_a_waiver_that_is_ended_while_the_gate_runs_lets_nothing_pass(
+    house: House, failed: int
+) -> None:
+    (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    ended: list[str] = []
+
+    def end_it(_line: str) -> None:
+        if not ended:
+            ended.append(made["waiver_id"])
+            end_waivers(house.settings, made["waiver_id"])
+
+    report = run_gate(house.settings, snapshot_id=failed, progress=end_it)
+    assert report.held == ("fct_a", "fct_b")
+    assert {each.table: each.held_by for each in report.tables}["fct_b"] == ("fct_a",)
+    assert certified_versions(house.settings).keys() == {"dim_c"}
+    certificate = read_certificate(house.settings, "fct_a")
+    assert certificate["result"] == "failed"
+    assert [each for each in certificate["checks"] if each["waiver_id"]] == []
+
+
+def test_a_table_checked_without_what_it_is_made_from_lives_no_longer_than_that(
+    house: House, failed: int
+) -> None:
+    (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    _gated(house, failed)
+    # What stands beside fct_b alone: fct_a is vouched for, and not checked again.
+    tables = (TableResult("fct_b", "passed", row_count=100),)
+    report = GateReport(failed, None, datetime.now(UTC), tables, {})
+    publish(house.settings, report, Subject(failed))
+    assert certified_versions(house.settings)["fct_b"].expires_at == made["expires_at"]
+
+
+def test_who_ended_a_waiver_is_kept(house: House, failed: int) -> None:
+    (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    (ended,) = end_waivers(house.settings, made["waiver_id"])
+    assert ended["ended_by_name"] == made["person_name"]
+    assert ended["ended_at"] == ended["expires_at"]
 
 
 def test_what_could_not_be_checked_still_decides() -> None:

@@ -97,6 +97,12 @@ def test_a_fault_that_nothing_catches_is_an_incident_until_it_is_caught(
     assert incidents(gated.settings) == {"silence:drill:half": "resolved"}
 
 
+def test_what_is_held_elsewhere_is_no_catch(gated: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drill on fct_a that meets a dim_c which broke meanwhile."""
+    gated.built(gated.sql("update lake.core.dim_c set score = 3"), "b2")
+    assert run_drill(gated.settings, fault="half").outcome == "missed"
+
+
 def test_what_was_held_before_the_fault_catches_nothing(gated: House) -> None:
     gated.built(gated.sql("update lake.core.fct_a set score = 3"), "b2")
     run_gate(gated.settings)

@@ -202,9 +202,47 @@ def test_a_rule_that_cannot_look_is_told_and_silences_no_other(
     def broken(_view: object) -> Iterator[Any]:
         raise ConnectionRefusedError
 
-    monkeypatch.setitem(silence._RULES, "ingest", broken)
+    _, tells_of = silence._RULES["ingest"]
+    monkeypatch.setitem(silence._RULES, "ingest", (broken, tells_of))
     built(desk)
     assert silent(desk, 7 * HOUR) == ["silence:of:gate", "silence:of:rule:ingest"]
+
+
+def test_a_rule_that_cannot_look_ends_nothing_that_it_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_view: object) -> Iterator[Any]:
+        raise OSError
+
+    load(desk, *(NOW - hours * 8 * HOUR for hours in range(10)))
+    built(desk, interval_end_at=NOW + HOUR)
+    keep(desk, certificate(checked_at=NOW + HOUR))
+    assert silent(desk, 25 * HOUR) == ["silence:of:source:web"]
+    with monkeypatch.context() as patched:
+        patched.setitem(silence._RULES, "ingest", (broken, silence._RULES["ingest"][1]))
+        assert silent(desk, 26 * HOUR) == ["silence:of:rule:ingest"]
+        assert states(desk)["silence:of:source:web"] == "open"
+    silent(desk, 27 * HOUR)
+    assert states(desk) == {
+        "silence:of:source:web": "open",
+        "silence:of:rule:ingest": "resolved",
+    }
+
+
+def test_a_source_that_died_stays_silent_until_it_loads_or_is_given_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(desk, *(NOW - days * DAY for days in range(10)))
+    load(desk, *(NOW + days * DAY for days in range(60)), source="others")
+    keep(desk, certificate(checked_at=NOW + 60 * DAY))
+    built(desk, interval_end_at=NOW + 60 * DAY)
+    assert "silence:of:source:web" in silent(desk, 60 * DAY)
+    with monkeypatch.context() as patched:
+        patched.setattr(silence, "sources_by_contract", lambda _: {"events": ["others"]})
+        assert "silence:of:source:web" not in silent(desk, 60 * DAY)
+    assert "silence:of:source:web" in silent(desk, 60 * DAY)
+    load(desk, NOW + 60 * DAY)
+    assert "silence:of:source:web" not in silent(desk, 60 * DAY + HOUR)
 
 
 def test_a_silence_is_told_in_the_cycle_that_sees_it(desk: Desk) -> None:

@@ -146,10 +146,13 @@ def causes_of(tables: Iterable[Checked], readers: Sequence[Reader] | None = ()) 
     says nothing about the data, so it is a cause of its own kind: one for one error.
 
     Args:
-        tables: newest certificates.
+        tables: newest certificates, causes before consequences.
         readers: the detections; None if they are not known.
+
+    Returns:
+        Feeds first, then tables in their order: what is named first is to be looked at first.
     """
-    known = sorted(tables, key=lambda each: each.table)
+    known = [*tables]
     roots = [each for each in known if not each.is_certified and not each.held_by]
     failed = [each for each in roots if each.result == "failed"]
     warned = [each for each in known if each.is_certified and each.found("failed", "warning")]

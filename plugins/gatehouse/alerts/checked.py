@@ -71,10 +71,10 @@ def _checked(certificate: Certificate) -> Checked:
     )
 
 
-def known_tables(settings: Settings) -> set[str] | None:
-    """The core tables that there are; None where the project does not say."""
+def known_tables(settings: Settings) -> list[str] | None:
+    """The core tables, causes before consequences; None where the project does not say."""
     try:
-        return set(core_tables(settings))
+        return list(core_tables(settings))
     except Exception as error:  # dbt raises anything; an alert does not wait for a model
         log.warning("The core tables are not known (%s)", type(error).__name__)
         return None

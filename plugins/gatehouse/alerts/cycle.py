@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from gatehouse.alerts.causes import Checked, causes_of
@@ -69,9 +69,10 @@ def _look(settings: Settings, routing: Routing, now: datetime) -> None:
         _remind(keeper)
 
 
-def _there(tables: Mapping[str, Checked], names: set[str] | None) -> dict[str, Checked]:
-    """Without tables that were taken out of the project: nobody will ever mend them."""
-    return {name: each for name, each in tables.items() if names is None or name in names}
+def _there(tables: Mapping[str, Checked], names: Sequence[str] | None) -> dict[str, Checked]:
+    """In the project's order, and without tables taken out of it: nobody will ever mend them."""
+    order = sorted(tables) if names is None else names
+    return {name: tables[name] for name in order if name in tables}
 
 
 def _remind(keeper: Keeper) -> None:

@@ -22,7 +22,8 @@ from gatehouse.store.models import AlertDelivery, Incident
 log = logging.getLogger(__name__)
 
 _CLAIM = timedelta(minutes=10)
-_MOST_AT_ONCE = 200
+# By each channel: one by which nothing arrives must not keep the others waiting.
+_MOST_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Attempt:
     """What became of a message.
 
     Attributes:
-        outcome: ``sent``, ``failed``, or ``left_out`` where an optional channel is not set up.
+        outcome: ``sent``, ``failed``, or ``left_out`` where an optional channel was never set up.
         error_kind: of a failure, in a word.
     """
 
@@ -89,18 +90,27 @@ def _send_all(
 
 def _claim(settings: Settings, now: datetime, *, only_new_of_channels: bool) -> list[Due]:
     outcomes = ("waiting",) if only_new_of_channels else ("waiting", "failed")
+    waiting = sa.and_(
+        AlertDelivery.outcome.in_(outcomes),
+        sa.or_(AlertDelivery.claimed_until_at.is_(None), AlertDelivery.claimed_until_at <= now),
+    )
+    place = sa.func.row_number().over(
+        partition_by=AlertDelivery.channel_name,
+        order_by=(AlertDelivery.attempt_count, AlertDelivery.created_at, AlertDelivery.delivery_id),
+    )
+    places = sa.select(AlertDelivery.delivery_id, place.label("place")).where(waiting)
+    if only_new_of_channels:
+        places = places.join(Incident, Incident.incident_id == AlertDelivery.incident_id).where(
+            Incident.kind == "channel"
+        )
+    chosen = places.subquery()
     query = (
         sa.select(AlertDelivery, Incident)
+        .join(chosen, chosen.c.delivery_id == AlertDelivery.delivery_id)
         .join(Incident, Incident.incident_id == AlertDelivery.incident_id)
-        .where(
-            AlertDelivery.outcome.in_(outcomes),
-            sa.or_(AlertDelivery.claimed_until_at.is_(None), AlertDelivery.claimed_until_at <= now),
-        )
+        .where(chosen.c.place <= _MOST_AT_ONCE)
         .order_by(AlertDelivery.created_at, AlertDelivery.delivery_id)
-        .limit(_MOST_AT_ONCE)
     )
-    if only_new_of_channels:
-        query = query.where(Incident.kind == "channel")
     with open_store(settings, read_only=True).begin() as session:
         if session.execute(query.limit(1)).first() is None:
             return []
@@ -114,6 +124,15 @@ def _claim(settings: Settings, now: datetime, *, only_new_of_channels: bool) -> 
         return due
 
 
+def _has_sent(settings: Settings, channel: str) -> bool:
+    """Whether something has arrived by a channel: then its connection was there."""
+    query = sa.select(AlertDelivery.delivery_id).where(
+        AlertDelivery.channel_name == channel, AlertDelivery.outcome == "sent"
+    )
+    with open_store(settings, read_only=True).begin() as session:
+        return session.scalar(query.limit(1)) is not None
+
+
 def _attempt(
     settings: Settings, routing: Routing, due: Due, down: set[str] | None = None
 ) -> Attempt:
@@ -122,7 +141,8 @@ def _attempt(
     try:
         send(settings, channel, due.message)
     except DeliveryError as error:
-        if error.kind == NO_CONNECTION and not channel.required:
+        is_optional = not channel.required and not _has_sent(settings, due.channel)
+        if error.kind == NO_CONNECTION and is_optional:
             return Attempt(due, "left_out", error.kind)
         log.error("The alert channel %s failed (%s).", due.channel, error.kind)
         if error.is_down and down is not None:

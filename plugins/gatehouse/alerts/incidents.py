@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
@@ -34,6 +35,8 @@ class Keeper:
     session: Session
     routing: Routing
     now: datetime
+    # What is told first arrives first, also of one moment.
+    _place: Iterator[int] = field(default_factory=count)
 
     def observe(self, cause: Cause) -> Incident:
         """Open the incident of a cause, or note that it is still there.
@@ -138,7 +141,7 @@ class Keeper:
                 event=event,
                 outcome="waiting",
                 attempt_count=0,
-                created_at=self.now,
+                created_at=self.now + timedelta(microseconds=next(self._place)),
             )
             for name in dict.fromkeys(channels)
         )

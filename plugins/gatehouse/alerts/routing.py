@@ -13,6 +13,7 @@ from gatehouse.alerts.causes import Kind, Severity
 from gatehouse.errors import GatehouseError
 from gatehouse.proof.rules import SilenceRules
 from gatehouse.settings import Settings
+from gatehouse.strict_yaml import load_yaml
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,9 @@ class Channel(BaseModel):
     Attributes:
         type: how it is reached.
         connection: id of the Airflow connection with its address and secret.
-        required: False: as long as the connection does not exist, the channel is left out.
-        second: channel that is told when this one fails.
+        required: False: until there is a connection, the channel is left out; once something has
+            been sent by it, its connection being gone is a failure.
+        second: channel that is told when this one fails. The seconds of seconds end at the log.
         to: addresses, of a channel of type ``smtp``.
         timeout_seconds: how long one attempt may take to connect, and again to be answered.
     """
@@ -123,9 +125,16 @@ class Routing(BaseModel):
         unknown = [name for name in named if name not in self.channels]
         if unknown:
             raise ValueError(f"there is no channel {unknown[0]}")
-        for name, channel in self.channels.items():
-            if name != LOG and channel.second == name:
-                raise ValueError(f"the second channel of {name} is another one")
+        for name in self.channels:
+            told = [name]
+            while told[-1] != LOG:
+                told.append(self.channels[told[-1]].second)
+                if told[-1] in told[:-1]:
+                    chain = " → ".join(told)
+                    raise ValueError(
+                        f"when {name} fails, the others that are told go round: {chain}; "
+                        f"one has {LOG} as its second"
+                    )
         if not self.routes[-1].is_open:
             raise ValueError("the last route takes what is left: it has no conditions")
         return self
@@ -150,11 +159,12 @@ def load_routing(settings: Settings) -> Routing:
     if not path.is_file():
         return Routing(routes=(Route(channels=(LOG,)),))
     try:
-        return Routing.model_validate(yaml.safe_load(path.read_bytes()))
+        return Routing.model_validate(load_yaml(path.read_bytes()))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark is not None else ""
-        problem = f"not YAML{line}"
+        twice = getattr(error, "problem", "") or ""
+        problem = f"{twice if 'stands twice' in twice else 'not YAML'}{line}"
         raise _wrong(path, problem) from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -14,9 +14,8 @@ import yaml
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.drift import judge
 from gatehouse.gate.lineage import core_tables
-from gatehouse.gate.monitors import CHECKS
 from gatehouse.gate.past import read_past
-from gatehouse.gate.suites import LIMITS_FILE, Drift, Limits, load_limits, load_suite
+from gatehouse.gate.suites import CHECKS, LIMITS_FILE, Drift, Limits, load_limits, load_suite
 from gatehouse.settings import Settings
 
 _LEAST_DAYS = 28

@@ -19,7 +19,7 @@ _MOST_LOOKED_AT = 500
 def read_certificate(
     settings: Settings, table: str, snapshot_id: int | None = None
 ) -> dict[str, Any]:
-    """The newest certificate of a table, with its checks.
+    """The newest certificate of a table's newest snapshot that was checked, with its checks.
 
     Args:
         settings: which home.
@@ -32,7 +32,7 @@ def read_certificate(
     query = (
         sa.select(Certificate)
         .where(Certificate.table_name == table)
-        .order_by(Certificate.checked_at.desc(), Certificate.snapshot_id.desc())
+        .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
         .limit(1)
     )
     if snapshot_id is not None:
@@ -112,7 +112,9 @@ def newest_of(session: Session, table: str, at_most: int | None = None) -> Certi
 
 
 def newest_certificates(session: Session, most: int = 1) -> list[Certificate]:
-    """The newest certificates of each table, by table name, newest first.
+    """The newest certificates of each table, by table name, those of the newest snapshot first.
+
+    An older snapshot that is checked again says nothing of the newest.
 
     Args:
         session: of the store.
@@ -120,7 +122,7 @@ def newest_certificates(session: Session, most: int = 1) -> list[Certificate]:
     """
     rank = sa.func.row_number().over(
         partition_by=Certificate.table_name,
-        order_by=(Certificate.checked_at.desc(), Certificate.snapshot_id.desc()),
+        order_by=(Certificate.snapshot_id.desc(), Certificate.checked_at.desc()),
     )
     ranked = sa.select(Certificate.certificate_id, rank.label("rank")).subquery()
     query = (

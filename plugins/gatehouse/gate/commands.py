@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -239,6 +239,14 @@ def waive(
     ] = None,
     reason: Annotated[str, typer.Option(help="Why it may be read nevertheless.")] = "",
     days: Annotated[int, typer.Option(help="How long, at most 90.")] = 1,
+    new_level: Annotated[
+        bool,
+        typer.Option(
+            "--new-level",
+            help="It is right, and how things are from now on: days to come are covered, too, and "
+            "new days are compared with it.",
+        ),
+    ] = False,
     end: Annotated[
         list[str] | None, typer.Option(help="Id of a waiver that ends now; may be repeated.")
     ] = None,
@@ -246,7 +254,8 @@ def waive(
 ) -> None:
     """Let failed checks of a table not decide, for a while, in your name.
 
-    They go on being made and shown as failed; each waiver is told wherever it acts. What could
+    They go on being made and shown as failed; each waiver is told wherever it acts. It covers what
+    failed, not whatever comes: those products and days, at most twice as many rows. What could
     not be checked cannot be waived. Then check the table again: gatehouse gate --table.
     """
     from gatehouse.gate.waivers import end_waivers
@@ -256,7 +265,14 @@ def waive(
     found = (
         end_waivers(settings, *end)
         if end
-        else make(settings, table, *(checks or []), reason=reason, days=days)
+        else make(
+            settings,
+            table,
+            *(checks or []),
+            reason=reason,
+            days=days,
+            is_new_level=new_level,
+        )
     )
     if as_json:
         print_json(found)
@@ -268,10 +284,18 @@ def waive(
             f"{what}: the waiver has ended, and {each['certificates_ended']} certificates that "
             "rested on it"
             if end
-            else f"{what}: waived by {each['person_name']} until {until} ({each['waiver_id']})"
+            else f"{what}: waived by {each['person_name']} until {until}{_covering(each)} "
+            f"({each['waiver_id']})"
         )
     tables = dict.fromkeys(f"--table {each['table_name']}" for each in found)
     typer.echo(f"Next: gatehouse gate {' '.join(tables)}")
+
+
+def _covering(waiver: Mapping[str, Any]) -> str:
+    from gatehouse.gate.waivers import covers_in_words
+
+    words = covers_in_words(waiver["covers"])
+    return f", {words}" if words else ""
 
 
 def waivers(
@@ -279,14 +303,23 @@ def waivers(
     as_json: JsonOption = False,
 ) -> None:
     """List waivers: who let which check fail until when, and why."""
-    from gatehouse.gate.waivers import list_waivers
+    from gatehouse.gate.waivers import covers_in_words, list_waivers
 
     found = list_waivers(Settings(), ended=ended)
     if as_json:
         print_json(found)
         return
-    columns = ["table_name", "check_name", "person_name", "expires_at", "reason", "waiver_id"]
-    print_rows("Waivers", columns, found, empty="No waiver is in force.")
+    columns = [
+        "table_name",
+        "check_name",
+        "person_name",
+        "expires_at",
+        "covers",
+        "reason",
+        "waiver_id",
+    ]
+    rows = [{**each, "covers": covers_in_words(each["covers"])} for each in found]
+    print_rows("Waivers", columns, rows, empty="No waiver is in force.")
 
 
 def rollback(

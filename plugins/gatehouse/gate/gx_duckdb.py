@@ -112,7 +112,8 @@ def implementation(kind: str) -> Any:
 
         def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
             count = metrics["unexpected_rows_query.row_count"]
-            return {"success": count == 0, "result": {"observed_value": count}}
+            found = {"observed_value": count, "unexpected_count": count}
+            return {"success": count == 0, "result": found}
 
     return CountedRows
 

@@ -12,7 +12,7 @@ from gatehouse.gate.due import missing_days
 from gatehouse.gate.past import CertifiedPast, Judged, read_past
 from gatehouse.gate.profiles import Key, Profile, changed_days, read_profiles
 from gatehouse.gate.results import CheckResult, Severity
-from gatehouse.gate.suites import Drift, Limits, Suite
+from gatehouse.gate.suites import CHECKS, Drift, Limits, Suite
 from gatehouse.lake.sql import identifier
 from gatehouse.settings import Settings
 
@@ -24,24 +24,6 @@ if TYPE_CHECKING:
 
 # A day has begun with so much of the rows of the day before.
 _BEGUN = 0.02
-# Checks by the limits whose readings they gather; {} is the column.
-CHECKS = {
-    "rows missing by day": "rows_drop",
-    "rows in excess by day": "rows_rise",
-    "actors missing by day": "units_drop",
-    "actors in excess by day": "units_rise",
-    "rows lost from certified days": "restated_drop",
-    "rows added to certified days": "restated_rise",
-    "missing values": "nulls",
-    "new values of {}": "new_value",
-    "values of {} become rare": "value_drop",
-    "values of {} become frequent": "value_rise",
-    "mix of {}": "mix",
-    "one value of {} for many": "shared",
-    "distribution of {}": "numbers",
-    "hours of {}": "hours",
-    "repeated rows": "repeats",
-}
 
 
 @dataclass(frozen=True)
@@ -125,7 +107,19 @@ def found_in(
     over = {day for day in seen if day < subject.first_open_day} if drift.day else seen
     over -= _not_begun(drift, profiles, known, due)
     readings = judge(drift, limits, profiles, past.profiles, over)
-    return Monitored(checks_of(drift, limits, readings), Judged(relation, over, profiles))
+    beyond = _beyond(drift, limits, readings)
+    return Monitored(checks_of(drift, limits, readings), Judged(relation, over, profiles, beyond))
+
+
+def _beyond(drift: Drift, limits: Limits, readings: Iterable[Reading]) -> dict[str, set[Key]]:
+    """By name of the check, the days and products that failed it."""
+    names = {monitor: name for name, monitor in CHECKS.items()}
+    found: dict[str, set[Key]] = {}
+    for each in readings:
+        if each.is_beyond(limits):
+            name = _prefix(drift) + names[each.monitor].format(each.column)
+            found.setdefault(name, set()).add((each.day, each.surface))
+    return found
 
 
 def _not_begun(
@@ -228,6 +222,7 @@ def _check(
     if beyond:
         observed |= {
             "since": min(each.day for each in beyond).isoformat() if drift.day else None,
+            "until": max(each.day for each in beyond).isoformat() if drift.day else None,
             **_products(beyond, judged),
             "beyond": len(beyond),
         }
@@ -293,6 +288,7 @@ def _days(
     if len(certified - changed) <= len(certified) / 2:
         # Most of it was written anew; a day that was not may be gone, which no change tells.
         changed |= certified
+    changed |= {*past.waived}
     # Also days that were not over when they came: nobody has judged them.
     schema, _, name = relation.partition(".")
     column = identifier(drift.day)

@@ -6,7 +6,8 @@ to pass; for who needs warnings to pass it holds the table's version, and what i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -31,15 +32,20 @@ class Warnings:
     Attributes:
         checks: name of the first such check, by table and snapshot; as its newest check found it.
         upstream: core tables each is made from.
+        checked: snapshots at which each table was checked, oldest first.
     """
 
     checks: Mapping[Version, str]
     upstream: Upstream
+    checked: Mapping[str, Sequence[int]]
 
     def of(self, table: str, snapshot_id: int) -> str:
         """What is not fine of a version or of what it is made from, in words; empty if all is."""
         for name in (table, *self.upstream.get(table, ())):
-            check = self.checks.get((name, snapshot_id))
+            # What it is made from need not have been checked with it.
+            checked = self.checked.get(name, ())
+            until = bisect_right(checked, snapshot_id)
+            check = self.checks.get((name, checked[until - 1])) if until else None
             if check is not None:
                 where = f" of {name}, from which it is made" if name != table else ""
                 return f"{check}{where} is a warning that does not hold"
@@ -77,7 +83,10 @@ def read_warnings(session: Session, upstream: Upstream, now: datetime) -> Warnin
     )
     names = {row[0]: row[1] for row in session.execute(bad)}
     checks = {version: names[by] for version, by in newest.items() if by in names}
-    return Warnings(checks, upstream)
+    checked: dict[str, list[int]] = {}
+    for table, snapshot in sorted(newest):
+        checked.setdefault(table, []).append(snapshot)
+    return Warnings(checks, upstream, checked)
 
 
 def newest_without_warnings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from gatehouse.gate.profiles import Key, Profile
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import Certificate, TableProfile
+from gatehouse.store.models import Certificate, TableProfile, Waiver
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,13 @@ class CertifiedPast:
     Attributes:
         snapshot_id: version up to which the profiles are kept; None if there are none.
         profiles: by day and product.
+        waived: days that were certified because somebody let a check of them pass: no past, and
+            judged again each time.
     """
 
     snapshot_id: int | None
     profiles: Mapping[Key, Profile]
+    waived: Collection[date] = ()
 
 
 def read_past(
@@ -41,35 +44,69 @@ def read_past(
         up_to: snapshot; what newer versions look like is no past of it.
     """
     query = (
-        sa.select(TableProfile)
+        sa.select(TableProfile, _is_no_past().label("is_no_past"))
+        .outerjoin(Waiver, Waiver.waiver_id == TableProfile.waiver_id)
         .where(TableProfile.table_name == table, TableProfile.relation_name == relation)
         .order_by(TableProfile.snapshot_id)
     )
     if up_to is not None:
         query = query.where(TableProfile.snapshot_id <= up_to)
     newest, profiles = None, {}
+    waived: set[Key] = set()
     with open_store(settings, read_only=True).begin() as session:
-        for row in session.scalars(query):
+        for row, is_no_past in session.execute(query):
             newest = row.snapshot_id
+            if is_no_past:
+                waived.add((row.day, row.surface))
+                continue
             profiles[row.day, row.surface] = Profile.from_dict(row.profile)
-    return CertifiedPast(newest, {key: each for key, each in profiles.items() if each.rows})
+            waived.discard((row.day, row.surface))
+    return CertifiedPast(
+        newest,
+        {key: each for key, each in profiles.items() if each.rows},
+        {day for day, _ in waived},
+    )
+
+
+def _is_no_past() -> sa.ColumnElement[bool]:
+    """Whether a check of the day failed and was let pass, but not as the level from now on."""
+    is_level = sa.and_(Waiver.is_new_level, Waiver.ended_at.is_(None))
+    return sa.and_(TableProfile.waiver_id.is_not(None), sa.not_(is_level))
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The days of a relation that one run of the gate judged for a table, as it saw them."""
+    """The days of a relation that one run of the gate judged for a table, as it saw them.
+
+    Attributes:
+        beyond: by check, the days and products that failed it.
+    """
 
     relation: str
     days: Collection[date]
     profiles: Mapping[Key, Profile]
+    beyond: Mapping[str, Collection[Key]] = field(default_factory=dict)
 
 
-def keep(session: Session, certificate: Certificate, judged: Judged) -> None:
+def keep(
+    session: Session, certificate: Certificate, judged: Judged, waivers: Mapping[str, str]
+) -> None:
     """Let the days of a version that was just certified be what later ones are compared with.
 
     Those of versions before stay: a version may turn out to be wrong. A product that a day has
     lost is kept as one without rows.
+
+    Args:
+        session: of the store.
+        certificate: of the version.
+        judged: what was seen.
+        waivers: by check that was let pass, the waiver.
     """
+    by_waiver = {
+        key: waiver_id
+        for check, waiver_id in waivers.items()
+        for key in judged.beyond.get(check, ())
+    }
     profiles = {key: each for key, each in judged.profiles.items() if key[0] in judged.days}
     for days in _some(sorted(judged.days)):
         own = (
@@ -81,6 +118,8 @@ def keep(session: Session, certificate: Certificate, judged: Judged) -> None:
             sa.select(TableProfile.day, TableProfile.surface).where(*own).distinct()
         ):
             profiles.setdefault((day, surface), Profile())
+        for key in by_waiver:
+            profiles.setdefault(key, Profile())
         session.execute(
             sa.delete(TableProfile).where(*own, TableProfile.snapshot_id == certificate.snapshot_id)
         )
@@ -93,6 +132,7 @@ def keep(session: Session, certificate: Certificate, judged: Judged) -> None:
             profile=profile.as_dict(),
             certificate_id=certificate.certificate_id,
             snapshot_id=certificate.snapshot_id,
+            waiver_id=by_waiver.get((day, surface)),
         )
         for (day, surface), profile in profiles.items()
     )

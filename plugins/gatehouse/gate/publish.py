@@ -12,10 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gatehouse.gate.attach import write_attach_file
+from gatehouse.gate.certificate import newest_of
 from gatehouse.gate.lineage import upstream_of
 from gatehouse.gate.past import Judged, forget, keep
 from gatehouse.gate.results import CERTIFYING, GateReport, TableResult
 from gatehouse.gate.subject import Subject
+from gatehouse.gate.waivers import still_in_force
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import Certificate, CertificateCheck, PublishedVersion, Rollback
@@ -35,15 +37,20 @@ def publish(
 
     A pointer never goes to an older snapshot: a gate that ends late publishes nothing that a
     newer one has passed by, nor to any while the table is rolled back. A table that fails on the
-    very snapshot that is on show goes back to its certified version before.
+    very snapshot that is on show goes back to its certified version before. A waiver that somebody
+    ended meanwhile lets nothing pass.
     """
-    expiries = _expiries(settings, report)
+    # Outside the transaction: the first call after a change of the project imports dbt.
+    upstream = upstream_of(settings)
     tables = []
     with open_store(settings).begin() as session:
         alone(session)
+        report = _without_ended(session, report, upstream)
+        expiries = _expiries(session, settings, report, upstream)
         back = rolled_back(session)
         for each in report.tables:
             certificate = _certificate(each, report, subject, expiries[each.table])
+            certificate.checked_at = _later(session, certificate)
             session.add(certificate)
             session.flush()
             if not each.is_certified:
@@ -51,7 +58,7 @@ def publish(
             else:
                 moved = each.table not in back and move(session, certificate)
                 for seen in (judged or {}).get(each.table, ()) if moved else ():
-                    keep(session, certificate, seen)
+                    keep(session, certificate, seen, _waivers(each))
             tables.append(
                 replace(
                     each,
@@ -64,17 +71,54 @@ def publish(
     return replace(report, tables=tuple(tables))
 
 
+def _waivers(each: TableResult) -> dict[str, str]:
+    """By critical check that was let pass, its waiver."""
+    return {
+        check.name: check.waiver_id
+        for check in each.checks
+        if check.waiver_id and check.severity == "critical"
+    }
+
+
+def _without_ended(
+    session: Session, report: GateReport, upstream: Mapping[str, tuple[str, ...]]
+) -> GateReport:
+    """The report as it is without the waivers that ended while the gate ran."""
+    used = {waiver_id for each in report.tables for waiver_id in _waivers(each).values()}
+    over = used - still_in_force(session, used, report.checked_at)
+    return report.without_waivers(over, upstream) if over else report
+
+
+def _later(session: Session, certificate: Certificate) -> datetime:
+    """When it was checked; after the check before of that version, also if clocks were set back."""
+    before: datetime | None = session.scalar(
+        sa.select(sa.func.max(Certificate.checked_at)).where(
+            Certificate.table_name == certificate.table_name,
+            Certificate.snapshot_id == certificate.snapshot_id,
+        )
+    )
+    at = certificate.checked_at
+    return at if before is None else max(at, before + timedelta(microseconds=1))
+
+
 def alone(session: Session) -> None:
     """Two gates must not read the same pointer and both move it."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": _PUBLISH_LOCK})
 
 
-def _expiries(settings: Settings, report: GateReport) -> dict[str, datetime]:
+def _expiries(
+    session: Session,
+    settings: Settings,
+    report: GateReport,
+    upstream: Mapping[str, tuple[str, ...]],
+) -> dict[str, datetime]:
     """When each certificate ends: with the first waiver of its table, or of what it is made of.
 
+    What it is made of and was not checked with it vouches for it as long as its own certificate.
     On a waiver of a warning no certificate rests: without it, it would be what it is.
     """
+    whole = report.checked_at + timedelta(days=settings.certificate_days)
     ends = {
         each.table: [
             check.waived_until
@@ -83,17 +127,21 @@ def _expiries(settings: Settings, report: GateReport) -> dict[str, datetime]:
         ]
         for each in report.tables
     }
-    # Asking costs seconds once, when dbt has to be imported for it.
-    upstream = upstream_of(settings) if any(ends.values()) else {}
-    whole = report.checked_at + timedelta(days=settings.certificate_days)
+    for name in {up for table in ends for up in upstream.get(table, ())} - {*ends}:
+        vouched = newest_of(session, name, report.snapshot_id)
+        ends[name] = [vouched.expires_at] if vouched else []
     return {
-        table: min(
+        each.table: min(
             [
                 whole,
-                *(end for name in (table, *upstream.get(table, ())) for end in ends.get(name, [])),
+                *(
+                    end
+                    for name in (each.table, *upstream.get(each.table, ()))
+                    for end in ends[name]
+                ),
             ]
         )
-        for table in ends
+        for each in report.tables
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -11,7 +12,7 @@ from gatehouse.gate.certificate import is_certified, newest_of
 from gatehouse.gate.lineage import CoreTable
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import BuildNode, BuildRun
+from gatehouse.store.models import BuildNode, BuildRun, UtcDateTime
 
 
 def vouched_for(
@@ -45,13 +46,25 @@ def _stands(session: Session, table: CoreTable, snapshot_id: int) -> bool:
     newest = newest_of(session, table.table, snapshot_id)
     if newest is None or not is_certified(newest):
         return False
+    # Of a version that no build left: all that came later may have rewritten it.
+    newest_seen = sa.literal(datetime(1970, 1, 1, tzinfo=UTC), UtcDateTime())
+    checked = sa.select(BuildRun.started_at).where(BuildRun.build_id == newest.build_id)
     built_since = (
         sa.select(BuildNode.unique_id)
         .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
         .where(
             BuildNode.unique_id == table.unique_id,
-            BuildRun.snapshot_id > newest.snapshot_id,
-            BuildRun.snapshot_id <= snapshot_id,
+            sa.or_(
+                sa.and_(
+                    BuildRun.snapshot_id > newest.snapshot_id,
+                    BuildRun.snapshot_id <= snapshot_id,
+                ),
+                # One that was killed has written, and left no snapshot that tells when.
+                sa.and_(
+                    BuildRun.snapshot_id.is_(None),
+                    BuildRun.started_at > sa.func.coalesce(checked.scalar_subquery(), newest_seen),
+                ),
+            ),
         )
     )
     return session.scalar(built_since.limit(1)) is None

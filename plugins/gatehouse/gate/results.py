@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -71,6 +71,18 @@ class TableResult:
     def is_certified(self) -> bool:
         """Whether readers may be shown this version."""
         return self.result in CERTIFYING and not self.held_by
+
+    def _without(self, over: Collection[str]) -> TableResult:
+        if not self.is_certified or not any(check.waiver_id in over for check in self.checks):
+            return self
+        checks = tuple(
+            replace(check, waiver_id="", waiver="", waived_until=None)
+            if check.waiver_id in over
+            else check
+            for check in self.checks
+        )
+        result, message = decide(checks, self.row_count)
+        return replace(self, checks=checks, result=result, message=message)
 
     def severities(self) -> dict[str, dict[str, int]]:
         """Number of checks by severity and outcome."""
@@ -166,6 +178,22 @@ class GateReport:
     def held(self) -> tuple[str, ...]:
         """Tables that were not certified: readers keep the version before."""
         return tuple(each.table for each in self.tables if not each.is_certified)
+
+    def without_waivers(
+        self, over: Collection[str], upstream: Mapping[str, tuple[str, ...]]
+    ) -> GateReport:
+        """What the report is if some waivers let nothing pass.
+
+        Args:
+            over: ids of waivers.
+            upstream: all core tables each table is made from, causes before consequences.
+        """
+        own = {each.table: each._without(over) for each in self.tables}
+        held = hold_downstream(own, upstream)
+        return replace(
+            self,
+            tables=tuple(held[each.table] if each.is_certified else each for each in self.tables),
+        )
 
     def raise_for_failure(self) -> None:
         """Raise, naming the root cause, unless every table was certified."""

@@ -18,7 +18,14 @@ from gatehouse.gate.attach import write_attach_file
 from gatehouse.gate.certificate import is_certified, newest_of
 from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.past import forget
-from gatehouse.gate.publish import alone, move, newest_good, newest_version, show_instead
+from gatehouse.gate.publish import (
+    alone,
+    move,
+    newest_good,
+    newest_version,
+    rolled_back,
+    show_instead,
+)
 from gatehouse.gate.results import CERTIFYING
 from gatehouse.lake import Lake
 from gatehouse.lake.sql import identifier
@@ -66,7 +73,8 @@ def roll_back(settings: Settings, table: str, *, to: int | None, reason: str) ->
 
     Nothing newer is shown of them until the rollback is lifted, whatever the gate finds: it did not
     see what is wrong, or there would be nothing to roll back. Tables made from it go to their
-    newest good version that is no newer than that of the table.
+    newest good version that is no newer than that of the table; one that is there already, or of
+    which nothing was shown, stays so.
 
     Args:
         settings: which home.
@@ -90,27 +98,29 @@ def roll_back(settings: Settings, table: str, *, to: int | None, reason: str) ->
         target = _target(session, table, to, now)
         for name in names:
             shown = session.get(PublishedVersion, name)
-            if shown is None or (name != table and shown.snapshot_id <= target):
-                continue
-            good = newest_good(session, name, target, now)
-            to_snapshot = good.snapshot_id if good else None
-            note = _expired(session, name, to_snapshot, target, now)
-            moved.append(Moved(name, shown.snapshot_id, to_snapshot, note))
-            _lift(session, [name], now)
+            from_snapshot = shown.snapshot_id if shown else None
+            goes = shown is not None and (name == table or shown.snapshot_id > target)
+            good = newest_good(session, name, target, now) if goes else None
+            to_snapshot = (good.snapshot_id if good else None) if goes else from_snapshot
+            if goes:
+                note = _expired(session, name, to_snapshot, target, now)
+                moved.append(Moved(name, from_snapshot, to_snapshot, note))
+            _lift(session, [name], table, now)
             session.add(
                 Rollback(
                     rollback_id=str(uuid.uuid4()),
                     table_name=name,
                     root_table_name=table,
-                    from_snapshot_id=shown.snapshot_id,
-                    to_snapshot_id=moved[-1].to_snapshot_id,
+                    from_snapshot_id=from_snapshot,
+                    to_snapshot_id=to_snapshot,
                     person_name=person(),
                     reason=reason,
                     created_at=now,
                 )
             )
-            show_instead(session, shown, good, now)
-            forget(session, name, good.snapshot_id if good else None)
+            if shown is not None and goes:
+                show_instead(session, shown, good, now)
+                forget(session, name, to_snapshot)
     return RollbackReport(tuple(moved), tuple(findings_since(settings, moved)))
 
 
@@ -141,10 +151,14 @@ def lift(settings: Settings, table: str) -> RollbackReport:
                     next_step=f"gatehouse rollback {root} --lift",
                 )
             raise GatehouseError(f"{table} is not rolled back.", next_step="gatehouse status")
-        _lift(session, names, now)
+        _lift(session, names, table, now)
+        back = rolled_back(session)
         for name in sorted(names, key=lambda each: (each != table, each)):
             shown = session.get(PublishedVersion, name)
             before = shown.snapshot_id if shown else None
+            if name in back:
+                moved.append(Moved(name, before, before, f"{name} stays: {back[name]}".rstrip(".")))
+                continue
             good = newest_good(session, name, None, now)
             if good is not None:
                 move(session, good)
@@ -282,9 +296,14 @@ def _older(session: Session, table: str, before: int, now: datetime) -> list[int
     return list(session.scalars(query))
 
 
-def _lift(session: Session, names: Any, now: datetime) -> None:
+def _lift(session: Session, names: Any, root: str, now: datetime) -> None:
+    """End the rollbacks of tables because of one; what stands because of another stays."""
     session.flush()
     for row in session.scalars(
-        sa.select(Rollback).where(Rollback.table_name.in_(names), Rollback.lifted_at.is_(None))
+        sa.select(Rollback).where(
+            Rollback.table_name.in_(names),
+            Rollback.root_table_name == root,
+            Rollback.lifted_at.is_(None),
+        )
     ):
         row.lifted_at, row.lifted_by_name = now, person()

@@ -36,7 +36,7 @@ from gatehouse.gate.rows import Rows, count_rows
 from gatehouse.gate.subject import Subject, choose_subject
 from gatehouse.gate.suites import Drift, Expectation, Suite, load_suite
 from gatehouse.gate.versions import suite_version
-from gatehouse.gate.waivers import in_force, waived
+from gatehouse.gate.waivers import InForce, in_force, waived
 from gatehouse.lake import Lake
 from gatehouse.proof.gate import Canaries, proven, unproven
 from gatehouse.settings import Settings
@@ -135,7 +135,7 @@ class _Run:
     tables: list[CoreTable]
     known: Mapping[str, CoreTable]
     seconds: dict[str, float] = field(default_factory=dict)
-    waivers: dict[tuple[str, str, str | None], dict[str, Any]] = field(default_factory=dict)
+    waivers: InForce = field(default_factory=dict)
     judged: dict[str, list[Judged]] = field(default_factory=dict)
     mapped: dict[str, list[str]] | GatehouseError = field(default_factory=dict)
     shown: Mapping[str, Published] = field(default_factory=dict)

@@ -13,10 +13,31 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gatehouse.errors import GatehouseError
 from gatehouse.gate.results import Severity
+from gatehouse.strict_yaml import load_yaml
 
 LIMITS_FILE = "limits.yml"
 # Arguments of expectations that name columns.
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list", "column_set")
+# What is known of the certified version before, for bounds that follow it.
+_PREVIOUS = ("row_count",)
+# Checks by the limits whose readings they gather; {} is the column.
+CHECKS = {
+    "rows missing by day": "rows_drop",
+    "rows in excess by day": "rows_rise",
+    "actors missing by day": "units_drop",
+    "actors in excess by day": "units_rise",
+    "rows lost from certified days": "restated_drop",
+    "rows added to certified days": "restated_rise",
+    "missing values": "nulls",
+    "new values of {}": "new_value",
+    "values of {} become rare": "value_drop",
+    "values of {} become frequent": "value_rise",
+    "mix of {}": "mix",
+    "one value of {} for many": "shared",
+    "distribution of {}": "numbers",
+    "hours of {}": "hours",
+    "repeated rows": "repeats",
+}
 
 
 class Meta(BaseModel):
@@ -51,6 +72,25 @@ class Expectation(BaseModel):
     def _known_form(cls, value: str) -> str:
         if not re.fullmatch(r"expect_[a-z_]+|unexpected_rows_expectation", value):
             raise ValueError(f"{value!r} does not name an expectation of Great Expectations")
+        return value
+
+    @field_validator("kwargs")
+    @classmethod
+    def _known_bounds(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name, bound in value.items():
+            if not (isinstance(bound, dict) and {"previous", "times"} & bound.keys()):
+                continue
+            times = bound.get("times", 1)
+            is_number = isinstance(times, int | float) and not isinstance(times, bool)
+            if (
+                bound.keys() - {"previous", "times"}
+                or bound.get("previous") not in _PREVIOUS
+                or not (is_number and times > 0)
+            ):
+                raise ValueError(
+                    f"{name} is a bound by the version before: {{previous: {_PREVIOUS[0]}, "
+                    "times: a number}"
+                )
         return value
 
     @property
@@ -174,6 +214,11 @@ class Drift(BaseModel):
         columns = self.values + self.shared + self.numbers + self.repeats
         return [name for name in named if name] + columns
 
+    @property
+    def checks(self) -> set[str]:
+        """Names that its checks may have, without that of a feed."""
+        return {name.format(column) for name in CHECKS for column in ["", *self.columns]}
+
 
 class Suite(BaseModel):
     """What must hold of one core table."""
@@ -214,7 +259,7 @@ def load_suite(folder: Path, table: str, columns: Mapping[str, str]) -> Suite:
         )
     content = path.read_bytes()
     try:
-        data = yaml.safe_load(content)
+        data = load_yaml(content)
         suite = Suite.model_validate(data)
     except (yaml.YAMLError, TypeError, ValidationError) as error:
         raise GatehouseError(
@@ -223,6 +268,7 @@ def load_suite(folder: Path, table: str, columns: Mapping[str, str]) -> Suite:
     _check(suite, path, table, columns)
     known = load_limits(folder.parent / LIMITS_FILE)
     relations = [drift.relation(table) for drift in suite.drift]
+    _check_limits(known, folder, f"core.{table}", relations)
     limits = {name: known.get(name, Limits()) for name in relations}
     told = "".join(f"{name} {limits[name].model_dump_json()}" for name in sorted(limits))
     digest = hashlib.sha256(content + told.encode()).hexdigest()
@@ -238,11 +284,30 @@ def load_limits(path: Path) -> dict[str, Limits]:
     if not path.is_file():
         return {}
     try:
-        data = yaml.safe_load(path.read_bytes()) or {}
+        data = load_yaml(path.read_bytes()) or {}
         return {name: Limits.model_validate(own or {}) for name, own in data.items()}
     except (yaml.YAMLError, AttributeError, ValidationError) as error:
         words = " ".join(str(error).split())[:200]
         raise GatehouseError(f"{path.name}: {words}", next_step=f"edit {path}") from error
+
+
+def _check_limits(
+    known: Mapping[str, Limits], folder: Path, own: str, relations: list[str]
+) -> None:
+    """A name that no suite has would bound nothing, and leave the defaults where it was meant."""
+    suites = {f"core.{path.stem}" for path in folder.glob("*.yml")}
+    inputs = {f"raw.{path.stem}" for path in (folder.parent / "inputs").glob("*.yml")}
+    unknown = [
+        name
+        for name in known
+        if name not in suites | (inputs or {name}) or (name == own and own not in relations)
+    ]
+    if unknown:
+        path = folder.parent / LIMITS_FILE
+        raise GatehouseError(
+            f"{path.name}: no suite compares {unknown[0]} with its past.",
+            next_step=f"edit {path}: core.TABLE or raw.FEED, as the drift of a suite names it",
+        )
 
 
 def _check(suite: Suite, path: Path, table: str, columns: Mapping[str, str]) -> None:
@@ -262,6 +327,12 @@ def _check(suite: Suite, path: Path, table: str, columns: Mapping[str, str]) -> 
         for drift in suite.drift
         for column in drift.columns
         if not drift.of and column not in columns
+    ]
+    problems += [
+        f"drift.warnings names {name!r}, which is none of its checks"
+        for drift in suite.drift
+        for name in drift.warnings
+        if name not in drift.checks
     ]
     if suite.by_product and suite.by_product not in columns:
         problems.append(
@@ -283,7 +354,7 @@ def _first_problem(error: Exception, content: bytes) -> str:
     where = ".".join(str(part) for part in problem["loc"])
     position = problem["loc"][1] if problem["loc"][:1] == ("expectations",) else None
     if isinstance(position, int):
-        data = yaml.safe_load(content)
+        data = load_yaml(content)
         kind = data["expectations"][position]
         where += f" ({kind.get('type')})" if isinstance(kind, dict) else ""
     return f"{where}: {problem['msg']}"

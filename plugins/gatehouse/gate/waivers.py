@@ -1,9 +1,14 @@
-"""Waivers: a named person lets one check of one table fail for a while, and says why."""
+"""Waivers: a named person lets one check of one table fail for a while, and says why.
+
+A waiver covers what failed when it was given, not whatever the check finds later: those products,
+those days, and not many more rows. What it lets pass is no past that new days are compared with,
+unless the person says that it is how things are from now on.
+"""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,14 +24,18 @@ from gatehouse.gate.results import CheckResult
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.access import given_reason, person
-from gatehouse.store.models import Certificate, CertificateCheck, TableProfile, Waiver
+from gatehouse.store.models import Certificate, CertificateCheck, Waiver
 
 MOST_DAYS = 90
-_Key = tuple[str, str, str | None]
+# Failing rows grow while a gap is being mended; a multiple of them is another failure.
+_ROWS_TIMES = 2
+_ROW_COUNTS = ("failing_rows", "unexpected_count")
+# By table, check and column, those that last longest first.
+InForce = Mapping[tuple[str, str, str | None], Sequence[Mapping[str, Any]]]
 
 
 def waive(
-    settings: Settings, table: str, *checks: str, reason: str, days: int
+    settings: Settings, table: str, *checks: str, reason: str, days: int, is_new_level: bool = False
 ) -> list[dict[str, Any]]:
     """Let checks fail that have failed, until it expires: all of them, or none.
 
@@ -38,6 +47,7 @@ def waive(
         checks: names of failed checks of its newest certificate, or parts that only one has.
         reason: why this may be read nevertheless.
         days: how long.
+        is_new_level: what failed is how it is from now on; see `Waiver`.
 
     Returns:
         A waiver for each check.
@@ -71,6 +81,8 @@ def waive(
             column_name=each["column"],
             person_name=person(),
             reason=reason,
+            covers=covered_by(each["observed"], is_new_level=is_new_level),
+            is_new_level=is_new_level,
             created_at=now,
             expires_at=now + timedelta(days=days),
         )
@@ -83,7 +95,7 @@ def waive(
 
 
 def _failed_check(
-    table: str, failed: list[dict[str, Any]], waivers: dict[_Key, dict[str, Any]], check: str
+    table: str, failed: list[dict[str, Any]], waivers: InForce, check: str
 ) -> dict[str, Any]:
     """The failed check that is meant, which no waiver lets pass yet."""
     named = [each for each in failed if each["check"] == check]
@@ -95,7 +107,8 @@ def _failed_check(
             f"Failed: {names}.",
             next_step="name one of them; gatehouse certificate " + table,
         )
-    there = waivers.get((table, named[0]["check"], named[0]["column"]))
+    key = (table, named[0]["check"], named[0]["column"])
+    there = _covering(waivers.get(key, ()), named[0]["observed"])
     if there is not None:
         raise GatehouseError(
             f"{named[0]['check']} of {table} is {_words(there)}. Nothing else was waived.",
@@ -131,28 +144,25 @@ def _end(
         raise GatehouseError(
             f"No waiver {waiver_id} is in force, so none was ended.", next_step="gatehouse waivers"
         )
-    found.expires_at = now
+    found.expires_at = found.ended_at = now
+    found.ended_by_name = person()
     below = [name for name, causes in upstream.items() if found.table_name in causes]
     # A certificate does not rest on a waiver of a warning.
     marked = sa.select(CertificateCheck.certificate_id).where(
         CertificateCheck.waiver_id == waiver_id, CertificateCheck.severity == "critical"
     )
     snapshots = sa.select(Certificate.snapshot_id).where(Certificate.certificate_id.in_(marked))
-    resting = sa.select(Certificate.certificate_id).where(
-        sa.or_(
-            Certificate.certificate_id.in_(marked),
-            sa.and_(Certificate.table_name.in_(below), Certificate.snapshot_id.in_(snapshots)),
-        )
-    )
     ended = session.scalars(
         sa.select(Certificate).where(
-            Certificate.certificate_id.in_(resting), Certificate.expires_at > now
+            sa.or_(
+                Certificate.certificate_id.in_(marked),
+                sa.and_(Certificate.table_name.in_(below), Certificate.snapshot_id.in_(snapshots)),
+            ),
+            Certificate.expires_at > now,
         )
     ).all()
     for certificate in ended:
         certificate.expires_at = now
-    # What was certified under it is no past either: the days are judged again.
-    session.execute(sa.delete(TableProfile).where(TableProfile.certificate_id.in_(resting)))
     return {**_as_dict(found), "certificates_ended": len(ended)}
 
 
@@ -165,38 +175,104 @@ def list_waivers(settings: Settings, *, ended: bool = False) -> list[dict[str, A
         return [_as_dict(each) for each in session.scalars(query)]
 
 
-def in_force(settings: Settings) -> dict[_Key, dict[str, Any]]:
-    """Waivers in force, by table, check and column."""
-    return {
-        (each["table_name"], each["check_name"], each["column_name"]): each
-        for each in list_waivers(settings)
+def in_force(settings: Settings) -> InForce:
+    """Waivers in force."""
+    found: dict[tuple[str, str, str | None], list[Mapping[str, Any]]] = {}
+    for each in reversed(list_waivers(settings)):
+        key = (each["table_name"], each["check_name"], each["column_name"])
+        found.setdefault(key, []).append(each)
+    return found
+
+
+def covered_by(observed: Mapping[str, Any], *, is_new_level: bool = False) -> dict[str, Any]:
+    """How far a check may fail under a waiver that is given for what it found.
+
+    Args:
+        observed: what it found.
+        is_new_level: whether days to come are covered, too.
+    """
+    rows = _failing_rows(observed)
+    bounds = {
+        "products": observed.get("products"),
+        "first_day": observed.get("since"),
+        "last_day": None if is_new_level else observed.get("until"),
+        "rows": None if rows is None or is_new_level else _ROWS_TIMES * rows,
     }
+    return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
-def waived(
-    table: str, checks: Iterable[CheckResult], waivers: dict[_Key, dict[str, Any]]
-) -> list[CheckResult]:
-    """The checks, those that failed under a waiver marked with it."""
+def is_covered(observed: Mapping[str, Any], covers: Mapping[str, Any]) -> bool:
+    """Whether a failure is no more than what a waiver was given for."""
+    products = set(observed.get("products") or ())
+    rows = _failing_rows(observed)
+    return (
+        ("products" not in covers or (bool(products) and products <= set(covers["products"])))
+        and ("first_day" not in covers or (observed.get("since") or "") >= covers["first_day"])
+        # A check that names no day any more says nothing of those that were waived.
+        and ("last_day" not in covers or (observed.get("until") or "9999") <= covers["last_day"])
+        and ("rows" not in covers or (rows is not None and rows <= covers["rows"]))
+    )
+
+
+def _failing_rows(observed: Mapping[str, Any]) -> int | None:
+    return next((int(observed[name]) for name in _ROW_COUNTS if name in observed), None)
+
+
+def _covering(
+    waivers: Sequence[Mapping[str, Any]], observed: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    return next((each for each in waivers if is_covered(observed, each["covers"])), None)
+
+
+def waived(table: str, checks: Iterable[CheckResult], waivers: InForce) -> list[CheckResult]:
+    """The checks, those that failed under a waiver marked with it.
+
+    One that failed beyond what its waiver covers is not: it says so where it is observed.
+    """
     marked = []
     for check in checks:
-        waiver = waivers.get((table, check.name[:500], check.column))
-        if waiver is None or check.result != "failed":
+        own = waivers.get((table, check.name[:500], check.column), ())
+        waiver = _covering(own, check.observed)
+        if check.result != "failed" or not own:
             marked.append(check)
-            continue
-        marked.append(
-            replace(
-                check,
-                waiver_id=waiver["waiver_id"],
-                waiver=_words(waiver),
-                waived_until=waiver["expires_at"],
+        elif waiver is None:
+            observed = {**check.observed, "beyond_waiver": covers_in_words(own[0]["covers"])}
+            marked.append(replace(check, observed=observed))
+        else:
+            marked.append(
+                replace(
+                    check,
+                    waiver_id=waiver["waiver_id"],
+                    waiver=_words(waiver),
+                    waived_until=waiver["expires_at"],
+                )
             )
-        )
     return marked
 
 
-def _words(waiver: dict[str, Any]) -> str:
+def still_in_force(session: Session, waiver_ids: Collection[str], now: datetime) -> set[str]:
+    """Those that nobody has ended and that have not expired."""
+    query = sa.select(Waiver.waiver_id).where(
+        Waiver.waiver_id.in_(waiver_ids), Waiver.expires_at > now
+    )
+    return set(session.scalars(query))
+
+
+def covers_in_words(covers: Mapping[str, Any]) -> str:
+    """What a waiver covers, e.g. ``api, from 2026-03-01 to 2026-03-02``; empty: all of it."""
+    products = ", ".join(covers.get("products", ()))
+    first, last = covers.get("first_day"), covers.get("last_day")
+    days = f"on {first}" if first and first == last else f"from {first}" if first else ""
+    until = f"to {last}" if last and first != last else ""
+    rows = f"up to {covers['rows']:,} rows" if "rows" in covers else ""
+    return ", ".join(filter(None, (products, " ".join(filter(None, (days, until))), rows)))
+
+
+def _words(waiver: Mapping[str, Any]) -> str:
     until = f"{waiver['expires_at']:%Y-%m-%d %H:%M} UTC"
-    return f"waived by {waiver['person_name']} until {until}: {waiver['reason']}"
+    covers = covers_in_words(waiver["covers"])
+    what = f" ({covers})" if covers else ""
+    return f"waived by {waiver['person_name']} until {until}{what}: {waiver['reason']}"
 
 
 def _as_dict(waiver: Waiver) -> dict[str, Any]:

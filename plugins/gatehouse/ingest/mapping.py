@@ -202,10 +202,10 @@ def read_mapping(path: Path) -> SourceMapping:
     """One mapping file, not yet checked against its contract."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    from gatehouse.strict_yaml import load_yaml
+
     try:
-        # S506 asks for a safe loader by name; both of these are.
-        return SourceMapping.model_validate(yaml.load(path.read_text("utf-8"), loader))  # noqa: S506
+        return SourceMapping.model_validate(load_yaml(path.read_text("utf-8")))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from gatehouse.alerts import alert_gate, note_silence, settle
 from gatehouse.errors import GatehouseError, telling
 from gatehouse.gate import run_gate
+from gatehouse.gate.lineage import core_tables
 from gatehouse.gate.results import GateReport, TableResult
 from gatehouse.lake import Lake
 from gatehouse.proof.faults import FAULTS, Fault, fault_named, fault_of
@@ -158,7 +159,7 @@ def _drill(
         began = time.monotonic()
         report = run_gate(copy, build_id=pretend_build(copy))
         seconds["gate"] = time.monotonic() - began
-    found = _caught_by(report, before)
+    found = _caught_by(report, before & _made_from(settings, fault.relation))
     seconds["total"] = time.monotonic() - started
     blank = DrillReport(fault.name, fault.relation, seed, "missed")
     return replace(
@@ -250,8 +251,18 @@ def pretend_build(copy: Settings) -> str:
         return build.build_id
 
 
+def _made_from(settings: Settings, relation: str) -> set[str]:
+    """The core tables that a fault in a relation can be seen in."""
+    schema, _, name = relation.partition(".")
+    return {
+        each.table
+        for each in core_tables(settings).values()
+        if (name in each.sources if schema == "raw" else name in (each.table, *each.upstream))
+    }
+
+
 def _caught_by(report: GateReport, before: set[str]) -> TableResult | None:
-    """The root of what is held for a fact about the data, and was not held before."""
+    """The root of what is held for a fact about the data, of tables that were not held before."""
     roots = [
         each
         for each in report.tables

@@ -18,6 +18,7 @@ from gatehouse.alerts.cycle import run_cycle
 from gatehouse.alerts.incidents import Keeper, alone, open_incidents
 from gatehouse.alerts.routing import LOG, routing_or_log
 from gatehouse.detection.inputs import read_inputs
+from gatehouse.gate.arrivals import sources_by_contract
 from gatehouse.gate.results import CERTIFYING
 from gatehouse.lake import Lake
 from gatehouse.lake.arrivals import BEGINNING
@@ -40,7 +41,8 @@ log = logging.getLogger(__name__)
 _PAST_DAYS = 28
 # A source is known from so many loads, at different hours.
 _LEAST_LOADS = 8
-_OWN = ("silence:of:", WATCH_KEY)
+_PREFIX = "silence:of:"
+_OWN = (_PREFIX, WATCH_KEY)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class _View:
         **details: Any,
     ) -> Cause:
         return Cause(
-            key=f"silence:of:{name}",
+            key=f"{_PREFIX}{name}",
             kind=kind,
             severity=severity,
             subject=subject or name.partition(":")[2] or name,
@@ -87,12 +89,13 @@ def watch(settings: Settings, *, now: datetime | None = None) -> dict[str, int]:
 def look_for_silence(settings: Settings, *, now: datetime | None = None) -> list[Cause]:
     """Open an incident for each monitor that is silent, and end those of the others.
 
-    A rule that cannot look is silent itself, and told.
+    A rule that cannot look is silent itself, and told; what it told before stays as it was.
     """
     moment = now or datetime.now(UTC)
     routing = routing_or_log(settings)
     causes: list[Cause] = []
-    for name, rule in _RULES.items():
+    unseen: list[str] = []
+    for name, (rule, tells_of) in _RULES.items():
         with open_store(settings, read_only=True).begin() as session:
             view = _View(settings, session, routing.silence, moment)
             try:
@@ -101,6 +104,7 @@ def look_for_silence(settings: Settings, *, now: datetime | None = None) -> list
                 log.error("The watch over %s could not look (%s).", name, type(error).__name__)
                 title = f"The watch over {name} could not look ({type(error).__name__})"
                 causes.append(view.cause(f"rule:{name}", title))
+                unseen += [f"{_PREFIX}{each}" for each in tells_of]
     keys = {each.key for each in causes}
     with open_store(settings).begin() as session:
         alone(session)
@@ -108,7 +112,8 @@ def look_for_silence(settings: Settings, *, now: datetime | None = None) -> list
         for each in causes:
             keeper.observe(each)
         for incident in open_incidents(session):
-            if incident.cause_key.startswith(_OWN) and incident.cause_key not in keys:
+            key = incident.cause_key
+            if key.startswith(_OWN) and key not in keys and not key.startswith(tuple(unseen)):
                 keeper.resolve(incident, "succeeded")
     return causes
 
@@ -157,14 +162,17 @@ def _ingest(view: _View) -> Iterator[Cause]:
         yield view.cause("ingest", title, look="gatehouse ui")
     rows = _of_lake(
         view,
+        # Counted back from its own last load: one that died stays known.
         "select source_id, list(distinct date_trunc('hour', ingested_at) order by "
-        "date_trunc('hour', ingested_at)) from lake.raw.files where rows_loaded > 0 "
-        "and ingested_at >= (select max(ingested_at) from lake.raw.files) - to_days($1) "
-        "group by source_id order by source_id",
+        "date_trunc('hour', ingested_at)) from (select *, max(ingested_at) over "
+        "(partition by source_id) as last_at from lake.raw.files where rows_loaded > 0) "
+        "where ingested_at >= last_at - to_days($1) group by source_id order by source_id",
         [_PAST_DAYS],
     )
+    mapped = {name for names in sources_by_contract(view.settings).values() for name in names}
     for source, loads in rows:
-        if len(loads) < _LEAST_LOADS:
+        # What nobody maps any more was given up.
+        if len(loads) < _LEAST_LOADS or (mapped and source not in mapped):
             continue
         pause = max(after - before for before, after in pairwise(loads))
         hours = max(
@@ -285,14 +293,15 @@ def _drills(view: _View) -> Iterator[Cause]:
         )
 
 
-_RULES: dict[str, Callable[[_View], Iterator[Cause]]] = {
-    "the gate": _gate,
-    "builds": _build,
-    "ingest": _ingest,
-    "detections": _detections,
-    "what detections find": _never_fires,
-    "channels": _channels,
-    "drills": _drills,
+# With the beginnings of the names of what each tells of.
+_RULES: dict[str, tuple[Callable[[_View], Iterator[Cause]], tuple[str, ...]]] = {
+    "the gate": (_gate, ("gate",)),
+    "builds": (_build, ("build",)),
+    "ingest": (_ingest, ("ingest", "source:")),
+    "detections": (_detections, ("detection:",)),
+    "what detections find": (_never_fires, ("finds:",)),
+    "channels": (_channels, ("channel:",)),
+    "drills": (_drills, ("drills",)),
 }
 
 

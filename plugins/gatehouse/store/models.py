@@ -194,10 +194,19 @@ class TableProfile(Base):
     profile: Mapped[dict[str, Any]]
     snapshot_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     certificate_id: Mapped[str] = mapped_column(ForeignKey("certificates.certificate_id"))
+    # A check of this day failed, and somebody let it pass.
+    waiver_id: Mapped[str | None] = mapped_column(ForeignKey("waivers.waiver_id"))
 
 
 class Waiver(Base):
-    """A named person lets one check of one table fail for a while, and says why."""
+    """A named person lets one check of one table fail for a while, and says why.
+
+    Attributes:
+        covers: how far the check may fail: ``products``, ``first_day``, ``last_day``, ``rows``;
+            what is not named is not bounded.
+        is_new_level: what it lets pass is how it is from now on: days to come are covered, too,
+            and new days are compared with it.
+    """
 
     __tablename__ = "waivers"
     __table_args__ = (Index("ix_waivers_table", "table_name"),)
@@ -208,8 +217,13 @@ class Waiver(Base):
     column_name: Mapped[str | None] = mapped_column(String(250))
     person_name: Mapped[str] = mapped_column(String(250))
     reason: Mapped[str] = mapped_column(Text)
+    covers: Mapped[dict[str, Any]]
+    is_new_level: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    # Of one that was ended before it expired.
+    ended_by_name: Mapped[str | None] = mapped_column(String(250))
+    ended_at: Mapped[datetime | None]
 
 
 class Rollback(Base):
@@ -222,7 +236,8 @@ class Rollback(Base):
     table_name: Mapped[str] = mapped_column(String(250))
     # The table that was named; the others are made from it.
     root_table_name: Mapped[str] = mapped_column(String(250))
-    from_snapshot_id: Mapped[int] = mapped_column(BigInteger)
+    # None: nothing of it was on show.
+    from_snapshot_id: Mapped[int | None] = mapped_column(BigInteger)
     # None: there was no good version as old as that of the root.
     to_snapshot_id: Mapped[int | None] = mapped_column(BigInteger)
     person_name: Mapped[str] = mapped_column(String(250))
