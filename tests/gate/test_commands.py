@@ -113,6 +113,17 @@ def test_status_of_an_empty_home_names_the_next_steps(house: House, cli: Cli) ->
     assert (found["loads"], found["build"], found["detections_held"]) == ([], None, [])
 
 
+def test_that_detections_are_not_known_is_said(
+    house: House, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = "Which others wait is not known"
+    monkeypatch.setattr("gatehouse.gate.status.read_readers", lambda _settings: [])
+    assert unknown not in CliRunner().invoke(app, ["status"]).stdout
+    monkeypatch.setattr("gatehouse.gate.status.read_readers", lambda _settings: None)
+    assert unknown in CliRunner().invoke(app, ["status"]).stdout
+    assert not cli("status")["detections_known"]
+
+
 def test_an_expired_version_is_shown_as_such(settings: Settings) -> None:
     with open_store(settings).begin() as session:
         session.add(certificate("c1", table_name="t", expires_at=datetime(2020, 1, 1, tzinfo=UTC)))

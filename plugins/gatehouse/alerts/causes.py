@@ -425,4 +425,5 @@ def _check(check: Check) -> dict[str, Any]:
         "owner": check.owner,
         "counts": counts,
         "where": _where(check.observed),
+        "beyond_waiver": str(check.observed.get("beyond_waiver", "")),
     }

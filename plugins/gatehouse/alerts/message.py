@@ -131,7 +131,9 @@ def _check(check: Mapping[str, Any]) -> str:
     told = [f"{k.replace('_', ' ')} {_number(v)}" for k, v in check.get("counts", {}).items()]
     counts = ", ".join([*check.get("where", []), *told])
     reason = f" It is checked because: {check['reason']}" if check.get("reason") else ""
-    return f"{check.get('check', '')}{column}{f' ({counts})' if counts else ''}.{reason}"
+    waived = check.get("beyond_waiver")
+    beyond = f" Its waiver covers no more than {waived}." if waived else ""
+    return f"{check.get('check', '')}{column}{f' ({counts})' if counts else ''}.{beyond}{reason}"
 
 
 def _number(value: float) -> str:

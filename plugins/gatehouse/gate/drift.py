@@ -128,9 +128,9 @@ def forecast(days: Sequence[date], counts: Sequence[float], day: date) -> Foreca
 
 def _weekday_factors(weekday: NDArray[np.int_], logs: Floats) -> Floats:
     """(7,) logarithm of a weekday's share, against the week around each of its days."""
-    around = np.array(
-        [np.median(logs[max(0, i - 3) : i + 4]) for i in range(len(logs))], dtype=float
-    )
+    # Of a few numbers each: NumPy's own costs more than all the rest of a forecast.
+    plain = logs.tolist()
+    around = np.array([median(plain[max(0, i - 3) : i + 4]) for i in range(len(plain))])
     factors = np.zeros(7)
     for number in range(7):
         own = (logs - around)[weekday == number]

@@ -54,6 +54,8 @@ def show_status(found: Mapping[str, Any]) -> None:
     _print("Last build", columns, [build] if build else [], empty=empty)
     held = found["detections_held"]
     _print("Detections held", ["detection", "since", "why"], held, empty="No detection is held.")
+    if not found["detections_known"]:
+        typer.echo("Which others wait is not known: gatehouse dbt parse says what is wrong.")
     counts = ", ".join(f"{count} {severity}" for severity, count in found["incidents_open"].items())
     typer.echo(f"Incidents open: {counts}; gatehouse alerts list" if counts else "No incident.")
 

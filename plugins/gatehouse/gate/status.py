@@ -61,6 +61,8 @@ def read_status(settings: Settings) -> dict[str, Any]:
         "tables": tables,
         "loads": _last_loads(settings),
         "build": build,
+        # Else only those are known that were held when they ran.
+        "detections_known": readers is not None,
         "detections_held": sorted(held, key=lambda each: each["detection"]),
         "incidents_open": incidents,
     }
