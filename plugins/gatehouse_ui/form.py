@@ -23,7 +23,16 @@ _TONES = {
         "critical",
         "open",
     ),
-    "doubt": ("could_not_check", "warn", "skipped", "shadow", "withdrawn", "warning", "waived"),
+    "doubt": (
+        "could_not_check",
+        "warn",
+        "skipped",
+        "shadow",
+        "withdrawn",
+        "warning",
+        "waived",
+        "rolled_back",
+    ),
     "busy": ("running", "started"),
 }
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from gatehouse.gate.certificate import newest_certificates
 from gatehouse.gate.data_docs import page_of
+from gatehouse.gate.rollbacks import rolled_back
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import (
@@ -114,7 +115,7 @@ def table(settings: Settings, name: str) -> Content:
         certificates = session.scalars(
             sa.select(Certificate)
             .where(Certificate.table_name == name)
-            .order_by(Certificate.checked_at.desc())
+            .order_by(Certificate.snapshot_id.desc(), Certificate.checked_at.desc())
             .limit(30)
         ).all()
         if not certificates:
@@ -138,6 +139,7 @@ def table(settings: Settings, name: str) -> Content:
             },
             "published": published.certificate_id if published else None,
             "shown": _shown(published),
+            "rolled_back": rolled_back(session).get(name, ""),
             "commands": [
                 command for each in incidents for command in compose(each, "opened").commands
             ],
@@ -249,12 +251,15 @@ def _lake_rows(settings: Settings, query: str) -> list[Content]:
 def _tables(session: Session) -> list[Content]:
     published = {each.table_name: each for each in session.scalars(sa.select(PublishedVersion))}
     newest = newest_certificates(session)
-    waivers = _waivers(session, newest)
+    waivers, back = _waivers(session, newest), rolled_back(session)
     rows = []
     for certificate in newest:
         row = _certificate(certificate, waivers)
         row["shown"] = _shown(published.get(certificate.table_name))
-        if row["shown"]["is_expired"]:
+        if certificate.table_name in back:
+            row["state"] = "rolled_back"
+            row["message"] = " ".join(filter(None, (back[certificate.table_name], row["message"])))
+        elif row["shown"]["is_expired"]:
             row["state"] = "expired"
         rows.append(row)
     return rows

@@ -340,6 +340,21 @@ def test_another_fault_is_another_incident(desk: Desk) -> None:
     assert len(desk.open()) == 2
 
 
+def test_what_fails_besides_what_somebody_let_pass_is_another_incident(desk: Desk) -> None:
+    """Waived, and never checked in between: the next check fails on something else."""
+    with open_store(desk.settings).begin() as session:
+        session.add(_waiver(desk))
+    desk.gated(1, "fct_a", "failed", failing("one"))
+    desk.cycle()
+    desk.gated(2, "fct_a", "failed", failing("one", waiver_id="w"), failing("two"))
+    desk.cycle()
+    assert [(each.state, each.resolution) for each in desk.incidents()] == [
+        ("resolved", "waived"),
+        ("open", None),
+    ]
+    assert desk.open()[0].details["failing"] == ["two"]
+
+
 def test_another_fault_of_a_table_is_not_told_as_the_one_before(desk: Desk) -> None:
     desk.gated(1, "fct_a", "passed", failing("values become rare", severity="warning"))
     desk.cycle()

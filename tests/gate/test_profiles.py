@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
 
 import duckdb
 import pytest
 
+from gatehouse.gate.drift import judge
 from gatehouse.gate.profiles import Profile, read_profiles
-from gatehouse.gate.suites import Drift
+from gatehouse.gate.suites import Drift, Limits
 
 DRIFT = Drift(
     day="day", surface="product", unit="actor", reason="what a day has in rows", owner="data"
@@ -60,3 +63,64 @@ def test_a_profile_of_before_is_read_and_says_nothing_of_what_it_counted_otherwi
     kept = {**Profile(rows=9, counted=7, units=3).as_dict(), "capped": 5}
     del kept["counted"]
     assert Profile.from_dict(kept) == Profile(rows=9, counted=None, units=3)
+
+
+WHEN = DRIFT.model_copy(update={"time": "moment"})
+# Each actor at moments of its own, on each of three days.
+TIMES = (
+    "select 'a' || actor as actor, 'api' as product, date '2024-01-01' + d as day, "
+    "date '2024-01-01' + d + to_microseconds((hash(actor, d, n) % 86400000000)::bigint) as moment "
+    "from range(50) as a (actor), unnest([0, 1, 2]) as b (d), range(4) as c (n)"
+)
+AGAIN = (
+    "select actor, product, date '2024-01-02' as day, moment + interval 1 day as moment "
+    "from ({rows}) where day = date '2024-01-01'"
+)
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize(
+    ("how", "share"),
+    [
+        ("", 0.0),
+        ("instead", 1.0),
+        ("besides", 0.5),
+    ],
+)
+def test_a_day_that_was_replayed_is_told_from_one_that_was_lived(
+    lake: duckdb.DuckDBPyConnection,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+    share: float,
+    sampled: bool,
+) -> None:
+    if sampled:
+        monkeypatch.setattr("gatehouse.gate.profiles._SAMPLED_ROWS", 300)
+    own = f"select * from ({TIMES})"
+    if how == "instead":
+        own += " where day <> date '2024-01-02'"
+    rows = own if not how else f"{own} union all {AGAIN.format(rows=TIMES)}"
+    lake.execute(f"create or replace table lake.core.fct as {rows}")
+    day = date(2024, 1, 2)
+    found = read_profiles(lake, "core.fct", WHEN, [], [day])
+    assert found.keys() == {(day, "api")}
+    assert found[day, "api"].replayed == pytest.approx(share, abs=0.001)
+
+
+def test_moments_that_coincide_every_day_are_no_replay() -> None:
+    """Scheduled work, in a log that tells seconds."""
+    days = [date(2024, 1, 1) + timedelta(days=number) for number in range(10)]
+    usual = Profile(rows=500, counted=500, units=100, hours=(0,) * 24, replayed=0.4)
+    certified = {(day, ""): usual for day in days[:9]}
+    for now, is_beyond in ((0.5, False), (0.9, True)):
+        current = {(days[9], ""): replace(usual, replayed=now)}
+        readings = judge(WHEN, Limits(), current, certified, [days[9]])
+        assert [each.is_beyond(Limits()) for each in readings if each.monitor == "replayed"] == [
+            is_beyond
+        ]
+
+
+def test_a_past_that_was_not_looked_at_says_nothing_of_replays() -> None:
+    kept = {**Profile(rows=500, units=100).as_dict()}
+    del kept["replayed"]
+    assert Profile.from_dict(kept).replayed is None

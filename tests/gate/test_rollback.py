@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.gate.conftest import House
+from typer.testing import CliRunner
 
+from gatehouse.cli.app import app
 from gatehouse.errors import GatehouseError
 from gatehouse.gate import certified_versions, open_certified
 from gatehouse.gate.publish import publish
+from gatehouse.gate.query import run_query
 from gatehouse.gate.results import GateReport, Outcome, TableResult
 from gatehouse.gate.rollback import lift, roll_back
 from gatehouse.gate.status import read_status
@@ -96,6 +99,20 @@ def test_a_table_goes_back_alone_if_nothing_is_made_from_it(
     _, second, third = versions
     roll_back(house.settings, "fct_b", to=second, reason=REASON)
     assert _shown(house) == {"fct_a": third, "fct_b": second, "dim_c": third}
+
+
+def test_a_rollback_is_told_wherever_it_acts(
+    house: House, versions: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roll_back(house.settings, "fct_a", to=None, reason=REASON)
+    answer = run_query(house.settings, "select count(*) from fct_b")
+    assert REASON in answer.held["fct_b"]
+    assert f"of snapshot {versions[1]}" in answer.held["fct_b"]
+    assert run_query(house.settings, "select count(*) from dim_c").held == {}
+    monkeypatch.setenv("GATEHOUSE_HOME", str(house.settings.home))
+    monkeypatch.setenv("GATEHOUSE_PROJECT", str(house.settings.project))
+    assert REASON in CliRunner().invoke(app, ["certificate", "fct_a"]).stdout
+    assert REASON not in CliRunner().invoke(app, ["certificate", "dim_c"]).stdout
 
 
 def test_what_was_behind_or_never_shown_is_held_back_too(house: House) -> None:

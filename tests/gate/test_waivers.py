@@ -272,6 +272,15 @@ def test_a_table_checked_without_what_it_is_made_from_lives_no_longer_than_that(
     assert certified_versions(house.settings)["fct_b"].expires_at == made["expires_at"]
 
 
+def test_the_beginning_of_an_id_ends_a_waiver(house: House, failed: int) -> None:
+    (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
+    for short in ("", made["waiver_id"][:3], "%%%%%%%%"):
+        with pytest.raises(GatehouseError, match="none was ended"):
+            end_waivers(house.settings, short)
+    (ended,) = end_waivers(house.settings, made["waiver_id"][:8])
+    assert ended["waiver_id"] == made["waiver_id"]
+
+
 def test_who_ended_a_waiver_is_kept(house: House, failed: int) -> None:
     (made,) = waive(house.settings, "fct_a", RANGE, reason=REASON, days=2)
     (ended,) = end_waivers(house.settings, made["waiver_id"])

@@ -15,13 +15,14 @@ from gatehouse.orchestrate.tasks import (
     _run_type,
     build,
     data_docs,
+    drill,
     ingest,
     require_all_certified,
 )
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import BuildRun
-from tests.store.factories import build_run
+from gatehouse.store.models import BuildRun, PublishedVersion
+from tests.store.factories import NOW, build_run, certificate
 
 
 @dataclass
@@ -111,6 +112,26 @@ def test_a_scheduled_build_of_an_empty_home_has_nothing_to_do(
         build({}, _context("scheduled"))
     # Who asks for a build is told by the gate that there is nothing to check.
     assert build({}, _context("manual"))["models"] == 0
+
+
+def test_a_drill_of_a_home_that_is_being_made_has_nothing_to_break(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    monkeypatch.setenv("GATEHOUSE_HOME", str(tmp_path))
+    with pytest.raises(AirflowSkipException, match="nothing to break"):
+        drill({})
+    with open_store(Settings()).begin() as session:
+        session.add(certificate("c1", table_name="fct_events"))
+        session.flush()
+        session.add(
+            PublishedVersion(
+                table_name="fct_events", certificate_id="c1", snapshot_id=3, published_at=NOW
+            )
+        )
+    with pytest.raises(GatehouseError):
+        drill({})
 
 
 def test_what_a_killed_attempt_had_built_still_goes_to_the_gate(

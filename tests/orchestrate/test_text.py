@@ -70,10 +70,15 @@ def test_commands_are_shown_as_they_can_be_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, shown: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GATEHOUSE_HOME", raising=False)
     monkeypatch.setattr(sys, "argv", [called.format(here=tmp_path)])
     text = "\n".join(lines_of(_report(GOOD), "admin / x"))
     assert f"({shown} stop ends it)" in text
     assert f'{shown} sql "select' in text
+    # Pasted into another shell, they must not be about another home.
+    monkeypatch.setenv("GATEHOUSE_HOME", "a second one")
+    text = "\n".join(lines_of(_report(GOOD), "admin / x"))
+    assert f"(GATEHOUSE_HOME='a second one' {shown} stop ends it)" in text
 
 
 def test_files_that_cannot_be_read_are_named_with_the_reason_until_they_are_mended() -> None:

@@ -20,6 +20,7 @@ from gatehouse.store.models import (
     CertificateCheck,
     Incident,
     PublishedVersion,
+    Rollback,
     Waiver,
 )
 from gatehouse_ui.app import app, router
@@ -252,6 +253,32 @@ def test_a_held_table_says_what_readers_see_and_what_to_do(
         assert part in text, part
     settle(settings, "data:fct_events", "passed")
     assert "What to do" not in client.get("/table/fct_events").text
+
+
+def test_a_table_that_is_rolled_back_says_so_everywhere(
+    settings: Settings, client: TestClient
+) -> None:
+    _build(settings)
+    _certificate(settings, "fct_events", "passed")
+    assert "rolled back" not in client.get("/").text
+    with open_store(settings).begin() as session:
+        session.add(
+            Rollback(
+                rollback_id="r1",
+                table_name="fct_events",
+                root_table_name="fct_events",
+                from_snapshot_id=5,
+                to_snapshot_id=4,
+                person_name="steward",
+                reason=HOSTILE,
+                created_at=NOW,
+            )
+        )
+    for page in ("/", "/table/fct_events"):
+        text = client.get(page).text
+        assert "rolled back</span>" in text
+        assert "gatehouse rollback fct_events --lift" in text
+        assert HOSTILE not in text
 
 
 def test_a_table_held_by_another_leads_to_it(settings: Settings, client: TestClient) -> None:

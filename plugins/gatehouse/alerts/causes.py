@@ -229,6 +229,7 @@ def _data(
             "row_count": root.row_count,
             "snapshot_id": root.snapshot_id,
             "is_waived": root.is_waived,
+            "excused": [check.name for check in root.checks if check.is_waived],
         },
     )
 

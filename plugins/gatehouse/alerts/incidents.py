@@ -46,6 +46,7 @@ class Keeper:
         found = open_incident(self.session, cause.key)
         if found is not None and _is_another(found, cause):
             lesser = found.severity == "critical" and cause.severity == "warning"
+            lesser |= found.severity == cause.severity
             how = "waived" if cause.details.get("is_waived") else "passed"
             self.resolve(found, how if lesser else "other")
             found = None
@@ -278,11 +279,13 @@ def _is_another(incident: Incident, cause: Cause) -> bool:
 
     A lesser one than a critical one is what is left of it; and what holds a table is another fault
     than what it was warned of, where none of the checks is the same. (Of two that hold it in turn,
-    each is of one outage as likely as not: that would page at every look.)
+    each is of one outage as likely as not: that would page at every look. But where somebody let
+    pass all that it was opened for, what fails now is news.)
     """
-    if incident.severity == cause.severity:
-        return False
     before, now = ({*each.details.get("failing", ())} for each in (incident, cause))
+    if incident.severity == cause.severity:
+        excused = {*cause.details.get("excused", ())}
+        return bool(before) and before <= excused and before.isdisjoint(now)
     is_worse = cause.severity == "critical"
     return not is_worse or (bool(before) and bool(now) and before.isdisjoint(now))
 

@@ -16,7 +16,7 @@ from gatehouse.detection.compiled import Detection
 from gatehouse.gate.certificate import newest_of
 from gatehouse.gate.needs import Upstream, Warnings, read_warnings
 from gatehouse.gate.products import failed_products
-from gatehouse.gate.publish import rolled_back
+from gatehouse.gate.rollbacks import rolled_back
 from gatehouse.lake import LeftOut
 from gatehouse.lake.arrivals import BEGINNING
 from gatehouse.lake.sql import identifier

@@ -26,7 +26,7 @@ _STRICTEST = 0.5
 _MOST = {
     **dict.fromkeys(("rows_drop", "units_drop", "restated_drop", "value_drop"), 0.9),
     **dict.fromkeys(("nulls", "new_value", "mix", "shared"), 0.8),
-    **{"repeats": 0.4, "numbers": 6.0, "hours": 6.0},
+    **{"repeats": 0.4, "replayed": 0.5, "numbers": 6.0, "hours": 6.0},
 }
 
 

@@ -222,9 +222,11 @@ def certificate(
             show_failing(failing)
         return
     from gatehouse.gate.certificate import read_certificate
+    from gatehouse.gate.rollbacks import read_rolled_back
     from gatehouse.gate.show import show_certificate
 
     found = read_certificate(settings, table, snapshot)
+    found["rolled_back"] = read_rolled_back(settings).get(table, "")
     if as_json:
         print_json(found)
     else:

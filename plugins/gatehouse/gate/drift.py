@@ -279,6 +279,20 @@ def _shape(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) -> 
     if drift.repeats:
         usual = median(each.repeats for each in past.profiles)
         yield Reading("repeats", "", *key, max(0.0, now.repeats - usual), now.repeats, usual)
+    if drift.looks_for_replays:
+        yield from _replayed(drift, key, now, past)
+
+
+def _replayed(drift: Drift, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
+    """The day before once more, in place of the day or besides, under other ids and dates.
+
+    Of times that are whole seconds or minutes some coincide on any day, of scheduled work most.
+    """
+    earlier = [each.replayed for each in past.profiles if each.replayed is not None and each.rows]
+    if earlier and now.replayed is not None:
+        usual = median(earlier)
+        distance = max(0.0, now.replayed - usual)
+        yield Reading("replayed", drift.time, *key, distance, now.replayed, usual)
 
 
 def _nulls(key: Key, now: Profile, past: Past) -> Iterator[Reading]:

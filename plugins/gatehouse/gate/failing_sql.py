@@ -55,8 +55,16 @@ def of_monitor(drift: Drift, table: str, observed: Arguments, column: str | None
     if monitor in ("rows_drop", "units_drop", "restated_drop", "value_drop"):
         return ""
     conditions = []
+    schema, _, name = drift.relation(table).partition(".")
+    source = f"lake.{identifier(schema)}.{identifier(name)}"
     if drift.day and "day" in observed:
         conditions.append(f"cast({identifier(drift.day)} as date) = date '{observed['day']}'")
+    if monitor == "replayed" and drift.looks_for_replays:
+        time, unit = identifier(drift.time), identifier(drift.unit)
+        conditions.append(
+            f"({unit}, {time} - interval 1 day) in (select ({unit}, {time}) from {source} where "
+            f"cast({identifier(drift.day)} as date) = date '{observed['day']}' - 1)"
+        )
     if drift.surface and "product" in observed:
         conditions.append(
             f"cast({identifier(drift.surface)} as varchar) = {literal(observed['product'])}"
@@ -67,9 +75,8 @@ def of_monitor(drift: Drift, table: str, observed: Arguments, column: str | None
         conditions.append(
             f"cast({identifier(column)} as varchar) = {literal(str(observed['value']))}"
         )
-    schema, _, name = drift.relation(table).partition(".")
     where = f" where {' and '.join(conditions)}" if conditions else ""
-    query = f"select * from lake.{identifier(schema)}.{identifier(name)}{where}"
+    query = f"select * from {source}{where}"
     if monitor == "repeats":
         same = [*([drift.unit] if drift.unit else []), *drift.repeats]
         query += f" qualify count(*) over (partition by {_listed(same)}) > 1"

@@ -191,6 +191,7 @@ def _columns(monitor: str, drift: Drift) -> list[str]:
         "numbers": drift.numbers,
         "hours": [drift.time] if drift.time and drift.day else [],
         "repeats": [""] if drift.repeats else [],
+        "replayed": [drift.time] if drift.looks_for_replays else [],
     }
     return by_monitor.get(monitor, [""])
 

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gatehouse.lake.sql import identifier, literal
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # nor a quantile nearer to 1: fewer accounts than are left above it could move it to their own.
 _BUSY, _TIMES = 0.8, 3
 _MOST_VALUES = 300
+# Of more rows than that, some units are looked at for a replay: it repeats those of all.
+_SAMPLED_ROWS = 1_000_000
 OTHER_VALUES = "(others)"
 _CODE = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
 _LONGEST_SURFACE = 250
@@ -50,6 +52,9 @@ class Profile:
         values: by column, units by value.
         shared: by column, units of the value that most of them have.
         repeats: share of the rows that repeat another one of their unit.
+        replayed: share of the rows that stand at the same microsecond of the day as one that their
+            unit has on the day before; of many rows, those of a sample of units. None in a profile
+            that was kept before it was looked at.
     """
 
     rows: int = 0
@@ -61,6 +66,7 @@ class Profile:
     values: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     shared: Mapping[str, int] = field(default_factory=dict)
     repeats: float = 0.0
+    replayed: float | None = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """The profile as plain data for JSON."""
@@ -71,7 +77,7 @@ class Profile:
         """The profile of `as_dict`; of an older one, what is still told in the same way."""
         known = {each.name for each in fields(cls)}
         same = {name: value for name, value in data.items() if name in known}
-        return cls(**{"counted": None, **same, "hours": tuple(data["hours"])})
+        return cls(**{"counted": None, "replayed": None, **same, "hours": tuple(data["hours"])})
 
 
 def number_bin(column: str) -> str:
@@ -86,7 +92,7 @@ def read_profiles(
     columns: Collection[str],
     days: Iterable[date] | None,
 ) -> dict[Key, Profile]:
-    """The profiles of some days of a table, in two scans of them.
+    """The profiles of some days of a table, in a few scans of them.
 
     Args:
         connection: with the lake pinned.
@@ -102,7 +108,14 @@ def read_profiles(
     if wanted == []:
         return {}
     source = _source(relation, drift, wanted)
-    return _with_values(connection, source, drift, _by_unit(connection, source, drift, columns))
+    found = _with_values(connection, source, drift, _by_unit(connection, source, drift, columns))
+    if not (drift.looks_for_replays and found):
+        return found
+    before = {day - timedelta(days=1) for day in wanted or ()}
+    both = _source(relation, drift, sorted({*before, *wanted}) if wanted else None)
+    every = 1 + sum(each.rows for each in found.values()) // _SAMPLED_ROWS
+    shares = _replayed(connection, both, drift, every)
+    return {key: replace(each, replayed=shares.get(key, 0.0)) for key, each in found.items()}
 
 
 def changed_days(
@@ -209,6 +222,23 @@ def _profile(row: tuple[Any, ...], watched: list[str], drift: Drift) -> Profile:
         numbers={name: {str(k): v for k, v in (bins or {}).items()} for name, bins in numbers},
         repeats=round(row[after_hours], 6) if drift.repeats else 0.0,
     )
+
+
+def _replayed(
+    connection: duckdb.DuckDBPyConnection, source: str, drift: Drift, every: int
+) -> dict[Key, float]:
+    """By day and product, the share of rows at a moment of the day before, of every n-th unit."""
+    rows = connection.execute(
+        f"with own as (select _day, _surface, _unit, epoch_us({identifier(drift.time)}) "
+        "% 86400000000 as _moment, count(*) as _rows "
+        f"from {source} where hash(_unit) % $1 = 0 and {identifier(drift.time)} is not null "
+        "group by all), before as (select distinct _day + 1 as _day, _unit, _moment from own) "
+        "select own._day, own._surface, "
+        "coalesce(sum(_rows) filter (before._unit is not null), 0) / sum(_rows) "
+        "from own left join before using (_day, _unit, _moment) group by 1, 2",
+        [every],
+    ).fetchall()
+    return {(day, surface): round(float(share), 6) for day, surface, share in rows}
 
 
 def _with_values(

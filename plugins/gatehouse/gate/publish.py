@@ -16,11 +16,12 @@ from gatehouse.gate.certificate import newest_of
 from gatehouse.gate.lineage import upstream_of
 from gatehouse.gate.past import Judged, forget, keep
 from gatehouse.gate.results import CERTIFYING, GateReport, TableResult
+from gatehouse.gate.rollbacks import rolled_back
 from gatehouse.gate.subject import Subject
 from gatehouse.gate.waivers import still_in_force
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import Certificate, CertificateCheck, PublishedVersion, Rollback
+from gatehouse.store.models import Certificate, CertificateCheck, PublishedVersion
 
 log = logging.getLogger(__name__)
 
@@ -180,16 +181,6 @@ def _certificate(
             for position, check in enumerate(each.checks)
         ],
     )
-
-
-def rolled_back(session: Session) -> dict[str, str]:
-    """What keeps a table at an older version, in words, by table."""
-    rows = session.scalars(sa.select(Rollback).where(Rollback.lifted_at.is_(None)))
-    return {
-        row.table_name: f"Rolled back by {row.person_name} on {row.created_at:%Y-%m-%d}, "
-        f"{row.reason}; gatehouse rollback {row.root_table_name} --lift."
-        for row in rows
-    }
 
 
 def move(session: Session, certificate: Certificate) -> bool:

@@ -14,6 +14,7 @@ from gatehouse.errors import GatehouseError
 from gatehouse.gate.certificate import is_certified, newest_certificates
 from gatehouse.gate.lineage import upstream_of
 from gatehouse.gate.needs import Needs, newest_without_warnings, read_warnings
+from gatehouse.gate.rollbacks import rolled_back
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
@@ -107,7 +108,7 @@ def certified_versions(
 def held_now(
     settings: Settings, shown: Mapping[str, Published], tables: Collection[str]
 ) -> dict[str, str]:
-    """Of the tables, those of which readers have an older version than was checked, and why.
+    """Of the tables, those of which readers have an older version than there is, and why.
 
     Args:
         settings: which home.
@@ -116,7 +117,13 @@ def held_now(
     """
     with open_store(settings, read_only=True).begin() as session:
         newest = newest_certificates(session)
-    return {
+        back = rolled_back(session)
+    taken = {
+        name: f"{back[name]} This is of snapshot {shown[name].snapshot_id}{_covered(shown[name])}."
+        for name in tables
+        if name in back and name in shown
+    }
+    held = {
         each.table_name: f"held at snapshot {each.snapshot_id}; this is of the certified version "
         f"before it, {at.snapshot_id}{_covered(at)}. Why: gatehouse certificate {each.table_name}"
         for each in newest
@@ -125,6 +132,7 @@ def held_now(
         and at.snapshot_id < each.snapshot_id
         and not is_certified(each)
     }
+    return held | taken
 
 
 def _covered(shown: Published) -> str:

@@ -23,10 +23,10 @@ from gatehouse.gate.publish import (
     move,
     newest_good,
     newest_version,
-    rolled_back,
     show_instead,
 )
 from gatehouse.gate.results import CERTIFYING
+from gatehouse.gate.rollbacks import rolled_back
 from gatehouse.lake import Lake
 from gatehouse.lake.sql import identifier
 from gatehouse.settings import Settings

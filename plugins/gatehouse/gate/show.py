@@ -77,6 +77,8 @@ def show_certificate(found: Mapping[str, Any]) -> None:
         f"{found['table_name']} at snapshot {found['snapshot_id']}: {found['result']}"
         + (f", {found['message']}" if found["message"] else "")
     )
+    if found["rolled_back"]:
+        typer.echo(printable(found["rolled_back"]))
     typer.echo(
         f"certificate {found['certificate_id']}, checked {found['checked_at']:%Y-%m-%d %H:%M} UTC, "
         + (

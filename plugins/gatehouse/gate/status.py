@@ -14,9 +14,9 @@ from gatehouse.alerts.checked import newest_checked, read_readers
 from gatehouse.alerts.people import count_open
 from gatehouse.gate.certificate import newest_certificates
 from gatehouse.gate.lineage import core_tables
-from gatehouse.gate.publish import rolled_back
 from gatehouse.gate.published import Published, published_versions
 from gatehouse.gate.results import CERTIFYING
+from gatehouse.gate.rollbacks import rolled_back
 from gatehouse.ingest.again import came_again
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
@@ -48,9 +48,8 @@ def read_status(settings: Settings) -> dict[str, Any]:
         incidents = count_open(session)
     fine = {each["table"] for each in tables if each["state"] in _FINE}
     reads = {each.detection_id: {*each.reads} for each in readers or ()}
-    for each in held:
-        if reads.get(each["detection"], {""}) <= fine:
-            each["why"] = f"nothing holds it any more: gatehouse detect (it was: {each['why']})"
+    # What it reads is fine by now: it runs with the next `detect`, if there is anything new.
+    held = [each for each in held if not reads.get(each["detection"], {""}) <= fine]
     told = {each["detection"] for each in held}
     held += [
         {"detection": name, "since": None, "why": f"waits for {', '.join(names)}"}

@@ -37,6 +37,7 @@ CHECKS = {
     "distribution of {}": "numbers",
     "hours of {}": "hours",
     "repeated rows": "repeats",
+    "rows at the moments of the day before": "replayed",
 }
 
 
@@ -142,6 +143,7 @@ class Limits(BaseModel):
         numbers: population stability index of a number's distribution.
         hours: population stability index of the hours of the day.
         repeats: change of the share of rows that repeat another.
+        replayed: rise of the share of rows at the same moment as on the day before.
         least: actors, or rows, below which a day, a product or a value is not judged.
     """
 
@@ -162,6 +164,7 @@ class Limits(BaseModel):
     numbers: float = Field(default=0.5, gt=0)
     hours: float = Field(default=0.25, gt=0)
     repeats: float = Field(default=0.05, gt=0, lt=1)
+    replayed: float = Field(default=0.2, gt=0, lt=1)
     least: int = Field(default=40, ge=1)
 
 
@@ -206,6 +209,11 @@ class Drift(BaseModel):
     def relation(self, table: str) -> str:
         """What is looked at, with its schema."""
         return self.of or f"core.{table}"
+
+    @property
+    def looks_for_replays(self) -> bool:
+        """Whether a day can be told from a copy of the day before: by who does what when."""
+        return bool(self.day and self.time and self.unit)
 
     @property
     def columns(self) -> list[str]:

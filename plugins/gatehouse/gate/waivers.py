@@ -29,6 +29,7 @@ from gatehouse.store.models import Certificate, CertificateCheck, Waiver
 MOST_DAYS = 90
 # Failing rows grow while a gap is being mended; a multiple of them is another failure.
 _ROWS_TIMES = 2
+_SHORTEST_ID = 4
 _ROW_COUNTS = ("failing_rows", "unexpected_count")
 # By table, check and column, those that last longest first.
 InForce = Mapping[tuple[str, str, str | None], Sequence[Mapping[str, Any]]]
@@ -55,14 +56,24 @@ def waive(
     Raises:
         GatehouseError: there is no reason, or no such failed check.
     """
+    if not table:
+        raise GatehouseError(
+            "A waiver is for failed checks of a table, and none is named.",
+            next_step="gatehouse status, then gatehouse waive TABLE CHECK --reason WHY",
+        )
     reason = given_reason(reason, "A waiver", "known gap, backfilled tonight")
     if not 1 <= days <= MOST_DAYS:
         raise GatehouseError(
-            f"A waiver lasts 1 to {MOST_DAYS} days.",
-            next_step="longer? then mend the check itself.",
+            f"A waiver lasts 1 to {MOST_DAYS} days, not {days}.",
+            next_step="choose --days in between; for longer, mend the check itself.",
         )
     certificate = read_certificate(settings, table)
     failed = [each for each in certificate["checks"] if each["result"] == "failed"]
+    if not failed and not certificate["held_by"]:
+        raise GatehouseError(
+            f"No check of {table} failed at snapshot {certificate['snapshot_id']}.",
+            next_step=f"gatehouse certificate {table}",
+        )
     if not failed and certificate["held_by"]:
         root = certificate["held_by"][0]
         raise GatehouseError(
@@ -139,17 +150,23 @@ def end_waivers(settings: Settings, *waiver_ids: str) -> list[dict[str, Any]]:
 def _end(
     session: Session, waiver_id: str, now: datetime, upstream: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
-    found = session.get(Waiver, waiver_id)
-    if found is None or found.expires_at <= now:
+    query = sa.select(Waiver).where(
+        Waiver.waiver_id.startswith(waiver_id, autoescape=True), Waiver.expires_at > now
+    )
+    meant = session.scalars(query).all() if len(waiver_id) >= _SHORTEST_ID else []
+    if len(meant) != 1:
+        problem = f"{len(meant)} waivers in force begin with" if meant else "No waiver in force is"
         raise GatehouseError(
-            f"No waiver {waiver_id} is in force, so none was ended.", next_step="gatehouse waivers"
+            f"{problem} {waiver_id}, so none was ended.",
+            next_step="gatehouse waivers; the first eight characters of an id are enough.",
         )
+    found = meant[0]
     found.expires_at = found.ended_at = now
     found.ended_by_name = person()
     below = [name for name, causes in upstream.items() if found.table_name in causes]
     # A certificate does not rest on a waiver of a warning.
     marked = sa.select(CertificateCheck.certificate_id).where(
-        CertificateCheck.waiver_id == waiver_id, CertificateCheck.severity == "critical"
+        CertificateCheck.waiver_id == found.waiver_id, CertificateCheck.severity == "critical"
     )
     snapshots = sa.select(Certificate.snapshot_id).where(Certificate.certificate_id.in_(marked))
     ended = session.scalars(

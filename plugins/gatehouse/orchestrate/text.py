@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -115,7 +117,12 @@ def _count(number: int, name: str) -> str:
 
 
 def command_name() -> str:
-    """How this command is called from here."""
+    """How this command is called from here, and on this home: another one must not answer."""
+    home = os.environ.get("GATEHOUSE_HOME", "")
+    return (f"GATEHOUSE_HOME={shlex.quote(home)} " if home else "") + _program()
+
+
+def _program() -> str:
     called = Path(sys.argv[0])
     if called.name != "gatehouse":
         return "gatehouse"

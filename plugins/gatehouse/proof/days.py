@@ -44,6 +44,7 @@ class _Fault:
         is_void: no value in any column that may lack one.
         is_shared: one value of an identifier stands for all.
         restated: rows of the day when it was certified, as a multiple; 0: it was not.
+        is_replayed: at the moments of the day before.
     """
 
     units: float = 1
@@ -54,6 +55,7 @@ class _Fault:
     is_void: bool = False
     is_shared: bool = False
     restated: float = 0
+    is_replayed: bool = False
 
 
 def uncaught(
@@ -100,6 +102,9 @@ class _Days:
     def faults(self) -> Iterator[_Fault]:
         """Ways that between them break each kind of check."""
         limits, drift = self.limits, self.drift
+        if drift.looks_for_replays:
+            # First: what is read as the day before it is the good one.
+            yield _Fault(is_replayed=True)
         if drift.day:
             yield _Fault(units=min(1 - limits.rows_drop, 1 - limits.units_drop) / 3)
             yield _Fault(units=max(limits.rows_rise, limits.units_rise) * 1.5 + 2)
@@ -191,7 +196,8 @@ class _Days:
             return "'canary-' || n" if kind.lower() == "varchar" else "n"
         if name in (drift.day, drift.time):
             hour = "8 + n % 12" if fault.hour < 0 else str(fault.hour)
-            return f"{midnight} + to_hours(cast({hour} as bigint))"
+            second = (day - _FIRST).days - fault.is_replayed
+            return f"{midnight} + to_hours(cast({hour} as bigint)) + to_seconds({second})"
         if name == drift.surface:
             return "'p'"
         if name == drift.only:

@@ -217,7 +217,7 @@ class Waiver(Base):
     column_name: Mapped[str | None] = mapped_column(String(250))
     person_name: Mapped[str] = mapped_column(String(250))
     reason: Mapped[str] = mapped_column(Text)
-    covers: Mapped[dict[str, Any]]
+    covers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     is_new_level: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
