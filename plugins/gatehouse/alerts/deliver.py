@@ -141,8 +141,8 @@ def _attempt(
     try:
         send(settings, channel, due.message)
     except DeliveryError as error:
-        is_optional = not channel.required and not _has_sent(settings, due.channel)
-        if error.kind == NO_CONNECTION and is_optional:
+        is_left_out = error.kind == NO_CONNECTION and not channel.required
+        if is_left_out and not _has_sent(settings, due.channel):
             return Attempt(due, "left_out", error.kind)
         log.error("The alert channel %s failed (%s).", due.channel, error.kind)
         if error.is_down and down is not None:

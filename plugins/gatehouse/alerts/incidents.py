@@ -44,15 +44,13 @@ class Keeper:
         People are told when it opens and when it gets worse, not when it is merely seen again.
         """
         found = open_incident(self.session, cause.key)
-        if found is not None and _is_another(found, cause):
-            lesser = found.severity == "critical" and cause.severity == "warning"
-            lesser |= found.severity == cause.severity
-            how = "waived" if cause.details.get("is_waived") else "passed"
-            self.resolve(found, how if lesser else "other")
-            found = None
         if found is None:
             return self._open(cause)
         is_worse = found.severity == "warning" and cause.severity == "critical"
+        if _is_another(found, cause):
+            how = "waived" if cause.details.get("is_waived") else "passed"
+            self.resolve(found, "other" if is_worse else how)
+            return self._open(cause)
         is_seen = cause.seen_at > found.last_seen_at or is_worse
         if is_seen:
             found.seen_count += 1

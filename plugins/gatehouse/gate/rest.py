@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from gatehouse.gate.certificate import is_certified, newest_of
 from gatehouse.gate.lineage import CoreTable
+from gatehouse.lake.arrivals import BEGINNING
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
-from gatehouse.store.models import BuildNode, BuildRun, UtcDateTime
+from gatehouse.store.models import BuildNode, BuildRun
 
 
 def vouched_for(
@@ -47,8 +47,8 @@ def _stands(session: Session, table: CoreTable, snapshot_id: int) -> bool:
     if newest is None or not is_certified(newest):
         return False
     # Of a version that no build left: all that came later may have rewritten it.
-    newest_seen = sa.literal(datetime(1970, 1, 1, tzinfo=UTC), UtcDateTime())
-    checked = sa.select(BuildRun.started_at).where(BuildRun.build_id == newest.build_id)
+    build = session.get(BuildRun, newest.build_id) if newest.build_id else None
+    built_at = build.started_at if build else BEGINNING
     built_since = (
         sa.select(BuildNode.unique_id)
         .join(BuildRun, BuildRun.build_id == BuildNode.build_id)
@@ -62,7 +62,7 @@ def _stands(session: Session, table: CoreTable, snapshot_id: int) -> bool:
                 # One that was killed has written, and left no snapshot that tells when.
                 sa.and_(
                     BuildRun.snapshot_id.is_(None),
-                    BuildRun.started_at > sa.func.coalesce(checked.scalar_subquery(), newest_seen),
+                    BuildRun.started_at > built_at,
                 ),
             ),
         )
