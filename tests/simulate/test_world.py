@@ -10,6 +10,7 @@ import pytest
 from gatehouse.simulate.calendar import Calendar
 from gatehouse.simulate.classifier import FLAG_ABOVE, STATED_RATES, draw_scores, model_version
 from gatehouse.simulate.growth import sign_up_count
+from gatehouse.simulate.networks import build_networks, reputation_editions
 from gatehouse.simulate.population import PRODUCTS
 from gatehouse.simulate.seeds import child
 from gatehouse.simulate.text import paraphrase
@@ -182,3 +183,11 @@ def test_lists_know_a_part_and_are_wrong_about_some(town: Query) -> None:
         "select count(*) from reputation where category_code = 'blocklist' and entry like '10.%'"
     )
     assert homes > 0  # type: ignore[operator]
+
+
+def test_lists_are_published_also_when_every_home_has_been_given_away() -> None:
+    """As in a world of a year, whose new accounts come to more than there are homes."""
+    networks = build_networks(actors=10, organisations=1)
+    networks.take("home", 10 * networks.size["home"])
+    editions = list(reputation_editions(networks, date(2026, 3, 2), day=0, seed=1))
+    assert len(editions) == 5

@@ -117,7 +117,8 @@ def reputation_editions(networks: Networks, start: date, day: int, seed: int) ->
     yield _edition("sim_tor", on, "ip", "tor", _known(exits, rng, 0.9), 0.6)
     # A blocklist knows a part of what is bad, and has homes on it that were bad last month.
     blocked = [networks.some(kind, rng, n) for kind, n in (("datacenter", 20), ("vpn", 6))]
-    blocked += [networks.first["home"] + rng.choice(networks.taken["home"], 4, replace=False)]
+    homes = min(networks.taken["home"], networks.size["home"])
+    blocked += [networks.first["home"] + rng.choice(homes, 4, replace=False)]
     entries = networks.names(np.concatenate([*blocked, networks.infamous(day)]))
     yield _edition("sim_blocklist", on, "ip", "blocklist", sorted(set(entries)), 0.8)
     domains = _known(list(DISPOSABLE_DOMAINS), rng, 0.8)
