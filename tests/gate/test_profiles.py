@@ -95,7 +95,7 @@ def test_a_day_that_was_replayed_is_told_from_one_that_was_lived(
     sampled: bool,
 ) -> None:
     if sampled:
-        monkeypatch.setattr("gatehouse.gate.profiles._SAMPLED_ROWS", 300)
+        _sample(monkeypatch, rows=300, units=60)
     own = f"select * from ({TIMES})"
     if how == "instead":
         own += " where day <> date '2024-01-02'"
@@ -124,3 +124,81 @@ def test_a_past_that_was_not_looked_at_says_nothing_of_replays() -> None:
     kept = {**Profile(rows=500, units=100).as_dict()}
     del kept["replayed"]
     assert Profile.from_dict(kept).replayed is None
+
+
+def _sample(monkeypatch: pytest.MonkeyPatch, rows: int, units: int) -> None:
+    monkeypatch.setattr("gatehouse.gate.profiles._MANY_ROWS", rows)
+    monkeypatch.setattr("gatehouse.gate.profiles._SAMPLED_UNITS", units)
+
+
+WIDE = Drift(
+    day="day",
+    time="at",
+    surface="product",
+    unit="actor",
+    values=["kind"],
+    shared=["device"],
+    numbers=["amount"],
+    repeats=["at", "kind"],
+    reason="what a day looks like",
+    owner="data",
+)
+# Actors differ in how much they do; a sixth of the rows stand there twice.
+MANY = (
+    "select 'a' || actor as actor, product, date '2024-01-01' + day::int as day, "
+    "timestamp '2024-01-01' + day * interval 1 day + (hash(actor, number, day) % 86400) "
+    "* interval 1 second as at, "
+    "case when hash(actor, number, 'kind') % 5 = 0 then 'rare' else 'usual' end as kind, "
+    "'d' || actor // 3 as device, hash(actor, 'amount') % 1000 as amount "
+    "from range(4000) as a (actor), range(12) as n (number), range(8) as d (day), "
+    "(values ('api'), ('chat')) as p (product), range(2) as t (times) "
+    "where number < 3 + actor % 9 and times <= (number % 6 = 0)::int "
+    "and (product = 'api' or actor % 40 = 0)"
+)
+
+
+def test_a_sample_of_units_tells_of_a_day_what_all_of_them_would(
+    lake: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.execute(f"create or replace table lake.core.fct as {MANY}")
+    whole = read_profiles(lake, "core.fct", WIDE, ["kind", "amount"], None)
+    _sample(monkeypatch, rows=10_000, units=1_200)
+    some = read_profiles(lake, "core.fct", WIDE, ["kind", "amount"], None)
+    assert some.keys() == whole.keys()
+    for (day, surface), each in some.items():
+        known = whole[day, surface]
+        # Of few rows none are left out.
+        assert each.sampled == (4 if surface == "api" else 1)
+        assert each.rows == known.rows
+        assert each.units * each.sampled == pytest.approx(known.units, rel=0.1)
+        assert (each.counted or 0) * each.sampled == pytest.approx(known.counted, rel=0.1)
+        assert each.repeats == pytest.approx(known.repeats, abs=0.02)
+        assert each.values["kind"]["rare"] / each.units == pytest.approx(
+            known.values["kind"]["rare"] / known.units, abs=0.05
+        )
+        assert sum(each.hours) / each.units == pytest.approx(
+            sum(known.hours) / known.units, rel=0.1
+        )
+    # Sampled or not, a day is as its past: what differs is how many were looked at.
+    days = sorted({day for day, _ in whole})
+    for past, now in ((whole, some), (some, whole)):
+        past = {key: each for key, each in past.items() if key[0] < days[-1]}
+        assert not [
+            each
+            for each in judge(WIDE, Limits(), now, past, [days[-1]])
+            if each.is_beyond(Limits())
+        ]
+
+
+def test_a_day_whose_units_are_in_no_sample_is_there(
+    lake: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counting distinct units is by approximation: of two it may say four."""
+    _sample(monkeypatch, rows=10, units=1)
+    lake.execute(f"create or replace table lake.core.fct as {MANY}")
+    one = lake.execute("select actor from lake.core.fct where hash(actor) % 2 = 1").fetchone()
+    assert one is not None
+    lake.execute("update lake.core.fct set actor = $1", one)
+    found = read_profiles(lake, "core.fct", WIDE, [], None)
+    assert {(each.sampled, each.units) for each in found.values()} == {(2, 0)}
+    assert all(each.rows > 100 for each in found.values())

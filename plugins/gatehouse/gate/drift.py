@@ -226,8 +226,13 @@ def _volume(limits: Limits, key: Key, now: Profile, past: Past) -> Iterator[Read
     # Of days that were kept before rows were counted like this, there is their plain number.
     is_counted = all(each.counted is not None for each in (now, *past.profiles))
     counts: tuple[tuple[str, Callable[[Profile], int]], ...] = (
-        ("units", lambda profile: profile.units),
-        ("rows", lambda profile: (profile.counted or 0) if is_counted else profile.rows),
+        ("units", lambda profile: profile.units * profile.sampled),
+        (
+            "rows",
+            lambda profile: (
+                (profile.counted or 0) * profile.sampled if is_counted else profile.rows
+            ),
+        ),
     )
     parts_of_rows = None
     for name, count in counts:
@@ -341,18 +346,18 @@ def _value(
     alone, a quiet day would.
     """
     days = [
-        (count, profile.units)
+        (count, profile.units, profile.sampled)
         for count, profile in zip(counts, past.profiles, strict=True)
         if profile.units
     ]
-    expected = median(count / whole for count, whole in days) * now.units
+    expected = median(count / whole for count, whole, _ in days) * now.units
     if expected < limits.least:
         return
-    spread = 1.4826 * median(abs(count / whole * now.units - expected) for count, whole in days)
+    spread = 1.4826 * median(abs(count / whole * now.units - expected) for count, whole, _ in days)
     found = Forecast(expected, max(spread / expected, _LEAST_SPREAD))
     change = units / expected - 1
-    usual = median(count for count, _ in days)
-    by_count = units / usual - 1 if usual else change
+    usual = median(count * sampled for count, _, sampled in days)
+    by_count = units * now.sampled / usual - 1 if usual else change
     if abs(found.chance(units)) < _Z or change * by_count <= 0:
         change = 0.0
     change = min(change, by_count, key=abs)
@@ -395,8 +400,11 @@ def _shared(drift: Drift, key: Key, now: Profile, past: Past) -> Iterator[Readin
             continue
         share, usual = now.shared[column] / now.units, max(earlier)
         # One that attacks many does not take the others' away; one that stands for all does.
-        others = median(each.units - each.shared.get(column, 0) for each in past.profiles)
-        missing = 1 - (now.units - now.shared[column]) / others if others else 1.0
+        others = median(
+            (each.units - each.shared.get(column, 0)) * each.sampled for each in past.profiles
+        )
+        left = (now.units - now.shared[column]) * now.sampled
+        missing = 1 - left / others if others else 1.0
         distance = max(0.0, min(share - usual, missing))
         yield Reading("shared", column, *key, distance, share, usual)
 

@@ -43,8 +43,15 @@ def read_past(
         relation: what was looked at.
         up_to: snapshot; what newer versions look like is no past of it.
     """
+    # Columns: of a year's rows, objects would cost as much as all else that is done with them.
     query = (
-        sa.select(TableProfile, _is_no_past().label("is_no_past"))
+        sa.select(
+            TableProfile.snapshot_id,
+            TableProfile.day,
+            TableProfile.surface,
+            TableProfile.profile,
+            _is_no_past().label("is_no_past"),
+        )
         .outerjoin(Waiver, Waiver.waiver_id == TableProfile.waiver_id)
         .where(TableProfile.table_name == table, TableProfile.relation_name == relation)
         .order_by(TableProfile.snapshot_id)
@@ -54,9 +61,9 @@ def read_past(
     newest, profiles = None, {}
     waived: set[Key] = set()
     with open_store(settings, read_only=True).begin() as session:
-        for row, is_no_past in session.execute(query):
+        for row in session.execute(query):
             newest = row.snapshot_id
-            if is_no_past:
+            if row.is_no_past:
                 waived.add((row.day, row.surface))
                 continue
             profiles[row.day, row.surface] = Profile.from_dict(row.profile)

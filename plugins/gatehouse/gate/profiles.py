@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 # nor a quantile nearer to 1: fewer accounts than are left above it could move it to their own.
 _BUSY, _TIMES = 0.8, 3
 _MOST_VALUES = 300
-# Of more rows than that, some units are looked at for a replay: it repeats those of all.
-_SAMPLED_ROWS = 1_000_000
+# Of a day and product with more rows than that, about so many of its units are looked at, with all
+# that each of them did: what is to be seen in a day is to be seen in every n-th unit of it.
+_MANY_ROWS, _SAMPLED_UNITS = 200_000, 20_000
 OTHER_VALUES = "(others)"
 _CODE = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
 _LONGEST_SURFACE = 250
@@ -42,6 +43,7 @@ class Profile:
 
     Attributes:
         rows: all rows.
+        sampled: of how many units one was looked at; all counts but ``rows`` are of those.
         counted: rows, of one unit not more than three times those of the 80th percentile of the
             day's units (as in a winsorised sum; Tukey, The Future of Data Analysis, 1962). None in
             a profile that was kept before it was counted like this.
@@ -51,13 +53,14 @@ class Profile:
         numbers: by column, units by the bin of their mean; see `number_bin`.
         values: by column, units by value.
         shared: by column, units of the value that most of them have.
-        repeats: share of the rows that repeat another one of their unit.
-        replayed: share of the rows that stand at the same microsecond of the day as one that their
-            unit has on the day before; of many rows, those of a sample of units. None in a profile
-            that was kept before it was looked at.
+        repeats: mean over units of the share of their rows that repeat another.
+        replayed: mean over units of the share of their rows that stand at the same microsecond of
+            the day as one of the day before; None in a profile that was kept before it was looked
+            at.
     """
 
     rows: int = 0
+    sampled: int = 1
     counted: int | None = 0
     units: int = 0
     nulls: Mapping[str, float] = field(default_factory=dict)
@@ -108,14 +111,54 @@ def read_profiles(
     if wanted == []:
         return {}
     source = _source(relation, drift, wanted)
+    rows, every = _sizes(connection, source)
+    source = _sample(source, every)
     found = _with_values(connection, source, drift, _by_unit(connection, source, drift, columns))
-    if not (drift.looks_for_replays and found):
-        return found
-    before = {day - timedelta(days=1) for day in wanted or ()}
-    both = _source(relation, drift, sorted({*before, *wanted}) if wanted else None)
-    every = 1 + sum(each.rows for each in found.values()) // _SAMPLED_ROWS
-    shares = _replayed(connection, both, drift, every)
-    return {key: replace(each, replayed=shares.get(key, 0.0)) for key, each in found.items()}
+    if drift.looks_for_replays and found:
+        before = {day - timedelta(days=1) for day in wanted or ()}
+        both = _source(relation, drift, sorted({*before, *wanted}) if wanted else None)
+        shares = _replayed(connection, both, drift, max(every.values(), default=1))
+        found = {key: replace(each, replayed=shares.get(key, 0.0)) for key, each in found.items()}
+    # Of a day whose rows are all of one unit, there may be none in the sample.
+    found = {key: Profile() for key in every} | found
+    return {
+        key: replace(each, rows=rows[key], sampled=every.get(key, 1)) for key, each in found.items()
+    }
+
+
+def _sizes(
+    connection: duckdb.DuckDBPyConnection, source: str
+) -> tuple[dict[Key, int], dict[Key, int]]:
+    """Rows by day and product, and where those are many, of how many units one is looked at."""
+    counts = connection.execute(
+        "select _day, _surface, count(*), approx_count_distinct(_unit) "
+        f"from {source} group by _day, _surface"
+    ).fetchall()
+    every = {
+        (day, surface): 1 + units // _SAMPLED_UNITS
+        for day, surface, rows, units in counts
+        if day and rows > _MANY_ROWS
+    }
+    return (
+        {(day, surface): rows for day, surface, rows, _ in counts if day},
+        {key: number for key, number in every.items() if number > 1},
+    )
+
+
+def _sample(source: str, every: Mapping[Key, int]) -> str:
+    """SQL of a source with every n-th unit of the days and products that have many rows."""
+    if not every:
+        return source
+    known = ", ".join(
+        f"(date {literal(day.isoformat())}, {literal(surface)}, {number})"
+        for (day, surface), number in sorted(every.items())
+    )
+    return (
+        f"(select own.* from {source} as own left join "
+        f"(values {known}) as large (_day, _surface, _every) "
+        "on own._day = large._day and own._surface = large._surface "
+        "where large._every is null or hash(own._unit) % large._every = 0)"
+    )
 
 
 def changed_days(
@@ -197,7 +240,7 @@ def _by_unit(
             for h in range(24)
             if drift.time
         ),
-        *(["1 - sum(_distinct) / sum(_rows)"] if repeats else []),
+        *(["avg(1 - _distinct / _rows)"] if repeats else []),
     ]
     rows = connection.execute(
         f"select _day, _surface, {', '.join(second)} from ("
@@ -227,15 +270,16 @@ def _profile(row: tuple[Any, ...], watched: list[str], drift: Drift) -> Profile:
 def _replayed(
     connection: duckdb.DuckDBPyConnection, source: str, drift: Drift, every: int
 ) -> dict[Key, float]:
-    """By day and product, the share of rows at a moment of the day before, of every n-th unit."""
+    """By day and product, the mean share of rows at a moment of the day before, of some units."""
     rows = connection.execute(
         f"with own as (select _day, _surface, _unit, epoch_us({identifier(drift.time)}) "
         "% 86400000000 as _moment, count(*) as _rows "
         f"from {source} where hash(_unit) % $1 = 0 and {identifier(drift.time)} is not null "
-        "group by all), before as (select distinct _day + 1 as _day, _unit, _moment from own) "
-        "select own._day, own._surface, "
-        "coalesce(sum(_rows) filter (before._unit is not null), 0) / sum(_rows) "
-        "from own left join before using (_day, _unit, _moment) group by 1, 2",
+        "group by all), before as (select distinct _day + 1 as _day, _unit, _moment from own), "
+        "units as (select own._day, own._surface, own._unit, "
+        "coalesce(sum(_rows) filter (before._unit is not null), 0) / sum(_rows) as _share "
+        "from own left join before using (_day, _unit, _moment) group by 1, 2, 3) "
+        "select _day, _surface, avg(_share) from units group by 1, 2",
         [every],
     ).fetchall()
     return {(day, surface): round(float(share), 6) for day, surface, share in rows}
