@@ -215,9 +215,9 @@ def _of_table(table: CoreTable) -> Iterator[Case]:
     run = _gate_of(table)
 
     def only(whole: Callable[..., Any], instead: Callable[[], Any]) -> Callable[..., Any]:
-        def runs(self: GxRunner, suite: Any, previous: Any) -> Any:
+        def runs(self: GxRunner, suite: Any, *others: Any) -> Any:
             own = suite.table == name or suite.table.startswith(f"{name}__")
-            return instead() if own else whole(self, suite, previous)
+            return instead() if own else whole(self, suite, *others)
 
         return runs
 
@@ -256,7 +256,7 @@ def _gate_of(table: CoreTable) -> Callable[[Settings], object]:
 
 def _no_tests(*arguments: Any) -> DbtChecks:
     """A dbt that ends well and has run no test."""
-    connection, tables = arguments
+    connection, tables, *_ = arguments
     return run_dbt_tests(connection, [replace(table, tests=()) for table in tables])
 
 

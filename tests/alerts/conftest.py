@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from gatehouse.alerts.cycle import run_cycle
+from gatehouse.gate.lineage import kept_tables
 from gatehouse.settings import Settings
 from gatehouse.store import open_store
 from gatehouse.store.models import AlertDelivery, CertificateCheck, Incident
@@ -168,7 +169,7 @@ def know(settings: Settings) -> None:
         },
         {"detection_id": "farm", "owner": "fraud-team", "reads": ["dim_c"]},
     ]
-    (folder / f"tables-{version}.json").write_text(json.dumps(tables), "utf-8")
+    kept_tables(settings).write_text(json.dumps(tables), "utf-8")
     (folder / f"readers-{version}.json").write_text(json.dumps(readers), "utf-8")
 
 

@@ -39,6 +39,10 @@ def gate(
     alert: Annotated[
         bool, typer.Option("--alert/--no-alert", help="Open and end incidents, and tell people.")
     ] = True,
+    all_rows: Annotated[
+        bool,
+        typer.Option("--all-rows", help="Look again also at rows that passed in an older version."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check the core tables of a snapshot, and show readers those that hold.
@@ -59,6 +63,7 @@ def gate(
         settings,
         snapshot_id=snapshot,
         tables=table or None,
+        all_rows=all_rows,
         progress=None if as_json else lambda line: typer.echo(line, err=True),
     )
     if alert:

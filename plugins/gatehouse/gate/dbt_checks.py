@@ -15,6 +15,7 @@ import duckdb
 from gatehouse.errors import telling
 from gatehouse.gate.lineage import CoreTable, DbtTest
 from gatehouse.gate.results import CheckResult, Outcome, Severity
+from gatehouse.gate.scope import Passed, of_new_rows, on_new_rows
 
 # Fails wherever the gate looks: where it does not, the answers mean nothing.
 CANARY = DbtTest(
@@ -46,8 +47,18 @@ class DbtChecks:
     is_alive: bool = True
 
 
-def run_dbt_tests(connection: duckdb.DuckDBPyConnection, tables: Iterable[CoreTable]) -> DbtChecks:
-    """Run the data tests attached to ``tables`` on the snapshot that a connection is pinned to."""
+def run_dbt_tests(
+    connection: duckdb.DuckDBPyConnection,
+    tables: Iterable[CoreTable],
+    passed: Mapping[str, Passed] | None = None,
+) -> DbtChecks:
+    """Run the data tests attached to ``tables`` on the snapshot that a connection is pinned to.
+
+    Args:
+        connection: the pinned one.
+        tables: core tables.
+        passed: by table, in which version each check passed; see `gatehouse.gate.scope`.
+    """
     found: dict[str, list[CheckResult]] = {}
     seconds = {}
     # A test may speak of several tables.
@@ -56,12 +67,26 @@ def run_dbt_tests(connection: duckdb.DuckDBPyConnection, tables: Iterable[CoreTa
         started = time.monotonic()
         for test in table.tests:
             if test.unique_id not in ran:
-                ran[test.unique_id] = run_test(connection, test)
+                since = (passed or {}).get(table.table, {}).get(test.name)
+                ran[test.unique_id] = _run(connection, table, test, since)
         found[table.table] = [ran[test.unique_id] for test in table.tests]
         seconds[table.table] = time.monotonic() - started
     canary = run_test(connection, CANARY)
     is_alive = canary.result == "failed" and canary.observed == {"failing_rows": _CANARY_ROWS}
     return DbtChecks(found, seconds, is_alive)
+
+
+def _run(
+    connection: duckdb.DuckDBPyConnection, table: CoreTable, test: DbtTest, since: int | None
+) -> CheckResult:
+    """Run a test on what was written since a version; on all rows where there is none."""
+    part = None if since is None else on_new_rows(connection, table, test, since)
+    if since is None or part is None:
+        return run_test(connection, test)
+    found = run_test(connection, part)
+    # What it cannot look at by itself it looks at with all the rest.
+    whole = found.result == "could_not_check"
+    return run_test(connection, test) if whole else of_new_rows(found, since)
 
 
 def not_run(table: CoreTable, error: str) -> list[CheckResult]:

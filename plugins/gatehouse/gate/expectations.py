@@ -12,6 +12,7 @@ import duckdb
 from gatehouse.errors import GatehouseError, telling
 from gatehouse.gate.gx_duckdb import adapted_gx, add_lake, implementation, plain_context
 from gatehouse.gate.results import CheckResult, Outcome
+from gatehouse.gate.scope import Passed, new_rows, of_new_rows, since_of_expectation
 from gatehouse.gate.suites import Expectation, Suite
 
 # Counts and aggregates only: rows and values stay in the lake.
@@ -28,47 +29,69 @@ class GxRunner:
         _silence()
         self._context = plain_context()
         self._source = add_lake(self._context, self._connect)
-        self._batches: dict[str, Any] = {}
+        self._batches: dict[tuple[str, int | None], Any] = {}
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()
         cursor.execute("use lake.core")
         return cursor
 
-    def run(self, suite: Suite, previous: Mapping[str, float]) -> list[CheckResult]:
+    def run(
+        self, suite: Suite, previous: Mapping[str, float], passed: Passed | None = None
+    ) -> list[CheckResult]:
         """Evaluate one suite.
 
         Args:
             suite: of a table that has rows.
             previous: figures of the table's certified version before, by name; see `resolve`.
+            passed: in which version each check passed; see `gatehouse.gate.scope`.
 
         Returns:
             One result per expectation, in the suite's order. An expectation that GX cannot
             carry out is ``could_not_check``.
         """
-        if not suite.expectations:
-            return []
+        rows: dict[int | None, list[int]] = {}
+        for position, each in enumerate(suite.expectations):
+            rows.setdefault(since_of_expectation(each, passed or {}), []).append(position)
+        found: dict[int, CheckResult] = {}
+        for since, positions in rows.items():
+            found |= self._validate(suite, positions, since, previous)
+        return [found[position] for position in range(len(suite.expectations))]
+
+    def _validate(
+        self, suite: Suite, positions: list[int], since: int | None, previous: Mapping[str, float]
+    ) -> dict[int, CheckResult]:
+        """The results of some of a suite's expectations, on the rows written since a version."""
         built = [
-            self._expectation(each, position, previous)
-            for position, each in enumerate(suite.expectations)
+            self._expectation(suite.expectations[position], position, previous)
+            for position in positions
         ]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            outcome = self._batch(suite.table).validate(
+            outcome = self._batch(suite.table, since).validate(
                 self._gx.ExpectationSuite(name=suite.table, expectations=built),
                 result_format=_RESULT_FORMAT,
             )
-        found = {each.expectation_config.meta["position"]: each for each in outcome.results}
-        return [
-            _result(each, found.get(position)) for position, each in enumerate(suite.expectations)
-        ]
+        by_position = {each.expectation_config.meta["position"]: each for each in outcome.results}
+        results = {
+            position: _result(suite.expectations[position], by_position.get(position))
+            for position in positions
+        }
+        if since is None:
+            return results
+        return {position: of_new_rows(each, since) for position, each in results.items()}
 
-    def _batch(self, table: str) -> Any:
-        if table not in self._batches:
-            asset = self._source.add_table_asset(table, table_name=table)
-            definition = asset.add_batch_definition_whole_table("snapshot")
-            self._batches[table] = definition.get_batch()
-        return self._batches[table]
+    def _batch(self, table: str, since: int | None) -> Any:
+        if (table, since) not in self._batches:
+            if since is None:
+                asset = self._source.add_table_asset(table, table_name=table)
+                definition = asset.add_batch_definition_whole_table("snapshot")
+            else:
+                name = f"{table} since {since}"
+                asset = self._source.add_query_asset(name, query=new_rows(table, since))
+                definition = asset.add_batch_definition_whole_table("snapshot")
+            self._batches[table, since] = definition.get_batch()
+        return self._batches[table, since]
 
     def _expectation(
         self, expectation: Expectation, position: int, previous: Mapping[str, float]

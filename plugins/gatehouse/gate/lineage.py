@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from gatehouse.build.dbt import code_version, invoke_dbt
@@ -16,6 +17,8 @@ from gatehouse.gate.results import Severity
 from gatehouse.lake import CERTIFIED_SCHEMA
 from gatehouse.settings import Settings
 
+# Of what is kept of a table: of another form it is read from the project again.
+_FORM = 2
 _OF_THE_MOMENT = re.compile(r"\b(run_started_at|invocation_id|env_var|modules)\b")
 
 
@@ -27,6 +30,10 @@ class DbtTest:
         sql: compiled, gives the rows that break it; empty if dbt could not compile it, or if it
             would be another at another time: it is compiled once.
         question: what dbt asks of those rows: how many, whether that warns, whether it fails.
+        kind: of a generic test, its name: ``unique``; empty for any other.
+        arguments: of a generic test: ``key`` of ``no_overlap``, ``parent`` (a core table) and
+            ``field`` of ``relationships``.
+        fails_on_any: whether a single such row makes it fail, or warn.
     """
 
     unique_id: str
@@ -39,6 +46,9 @@ class DbtTest:
     digest: str
     sql: str = ""
     question: str = ""
+    kind: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    fails_on_any: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,12 +79,17 @@ def core_tables(settings: Settings) -> dict[str, CoreTable]:
 
     Kept by code version in the home, so that only the first call after a change imports dbt.
     """
-    cache = settings.home / "gate" / f"tables-{code_version(settings)}.json"
+    cache = kept_tables(settings)
     if not cache.is_file():
         tables = read_manifest(_compiled(settings))
         write_whole(cache, json.dumps([asdict(table) for table in tables]))
     found = json.loads(cache.read_text("utf-8"))
     return {each["table"]: _from_json(each) for each in found}
+
+
+def kept_tables(settings: Settings) -> Path:
+    """Where the core tables of this code version are kept."""
+    return settings.home / "gate" / f"tables-{code_version(settings)}-{_FORM}.json"
 
 
 def _compiled(settings: Settings) -> Any:
@@ -170,8 +185,16 @@ def _test(unique_id: str, node: Any, model: Any) -> DbtTest:
     metadata = getattr(node, "test_metadata", None)
     arguments = metadata.to_dict() if metadata is not None else {}
     question = _question(node.config)
+    # Compiled: what a macro means may change while the test that calls it stays.
     text = json.dumps(
-        [node.raw_code, arguments, str(node.config.severity), question, node.config.where],
+        [
+            node.raw_code,
+            _compiled_code(node),
+            arguments,
+            str(node.config.severity),
+            question,
+            node.config.where,
+        ],
         default=str,
     )
     return DbtTest(
@@ -184,7 +207,22 @@ def _test(unique_id: str, node: Any, model: Any) -> DbtTest:
         digest=hashlib.sha256(text.encode()).hexdigest(),
         sql="" if _OF_THE_MOMENT.search(node.raw_code) else _compiled_code(node),
         question=question,
+        kind=arguments.get("name", ""),
+        arguments=_arguments(node, arguments.get("kwargs", {}), model),
+        fails_on_any=_fails_on_any(node.config),
     )
+
+
+def _arguments(node: Any, given: Mapping[str, Any], model: Any) -> dict[str, str]:
+    """What of a generic test's arguments says which rows it is about."""
+    found = {name: str(given[name]) for name in ("key", "field") if name in given}
+    others = [each for each in node.depends_on_nodes if each != model.unique_id]
+    return {**found, "parent": others[0].rpartition(".")[2]} if len(others) == 1 else found
+
+
+def _fails_on_any(config: Any) -> bool:
+    thresholds = {config.warn_if, config.error_if}
+    return config.fail_calc == "count(*)" and thresholds == {"!= 0"} and not config.limit
 
 
 def _compiled_code(node: Any) -> str:

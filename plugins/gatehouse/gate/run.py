@@ -33,6 +33,7 @@ from gatehouse.gate.results import (
     hold_downstream,
 )
 from gatehouse.gate.rows import Rows, count_rows
+from gatehouse.gate.scope import Passed, passed_before
 from gatehouse.gate.subject import Subject, choose_subject
 from gatehouse.gate.suites import Drift, Expectation, Suite, load_suite
 from gatehouse.gate.versions import suite_version
@@ -51,6 +52,7 @@ def run_gate(
     snapshot_id: int | None = None,
     build_id: str | None = None,
     tables: Iterable[str] | None = None,
+    all_rows: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> GateReport:
     """Check the core tables of one snapshot and publish those that hold.
@@ -64,6 +66,7 @@ def run_gate(
         build_id: default: the newest finished build, or the one that left ``snapshot_id``.
         tables: core tables; what they are made from and what is made from those is checked with
             them, as far as the rest of what that is made from is certified. Default all.
+        all_rows: look at all rows, also at those that passed before; see `gatehouse.gate.scope`.
         progress: called with a line per table.
 
     Returns:
@@ -76,7 +79,7 @@ def run_gate(
     known = core_tables(settings)
     subject = choose_subject(settings, snapshot_id, build_id)
     chosen = vouched_for(settings, _choose(known, tables), known, subject.snapshot_id)
-    run = _Run(settings, subject, chosen, known)
+    run = _Run(settings, subject, chosen, known, all_rows)
     with _pinned(settings, subject.snapshot_id) as connection:
         results = run.check(connection, progress or (lambda _line: None))
     upstream = {table.table: table.upstream for table in chosen}
@@ -134,12 +137,14 @@ class _Run:
     subject: Subject
     tables: list[CoreTable]
     known: Mapping[str, CoreTable]
+    all_rows: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
     waivers: InForce = field(default_factory=dict)
     judged: dict[str, list[Judged]] = field(default_factory=dict)
     mapped: dict[str, list[str]] | GatehouseError = field(default_factory=dict)
     shown: Mapping[str, Published] = field(default_factory=dict)
     suites: dict[str, Suite | GatehouseError] = field(default_factory=dict)
+    passed: dict[str, Passed] = field(default_factory=dict)
     due: Mapping[str, date] | None = None
     canaries: Canaries | None = None
     planted_seconds: float = 0.0
@@ -149,7 +154,9 @@ class _Run:
         self, connection: duckdb.DuckDBPyConnection, progress: Callable[[str], None]
     ) -> dict[str, TableResult]:
         """Each table by its own checks."""
+        self.suites = {table.table: _or_error(partial(self._load, table)) for table in self.tables}
         started = time.monotonic()
+        self.passed = self._passed(connection)
         by_dbt = self._dbt(connection)
         self.seconds["dbt_tests"] = time.monotonic() - started
         started = time.monotonic()
@@ -158,7 +165,6 @@ class _Run:
         self.shown = published_versions(self.settings)
         self.waivers = in_force(self.settings)
         self.mapped = _or_error(lambda: sources_by_contract(self.settings))
-        self.suites = {table.table: _or_error(partial(self._load, table)) for table in self.tables}
         results = {}
         with ExitStack() as stack:
             self.canaries = self._plant(connection, by_dbt, stack)
@@ -207,9 +213,25 @@ class _Run:
     def _load(self, table: CoreTable) -> Suite:
         return load_suite(self.settings.core_suites, table.table, table.columns)
 
+    def _passed(self, connection: duckdb.DuckDBPyConnection) -> dict[str, Passed]:
+        """By table, in which versions its checks passed; where that is not known, nowhere."""
+        found = {}
+        for table in self.tables:
+            suite = self.suites[table.table]
+            if self.all_rows or isinstance(suite, GatehouseError):
+                continue
+            version, snapshot_id = suite_version(suite, table), self.subject.snapshot_id
+            try:
+                found[table.table] = passed_before(
+                    self.settings, connection, table, version, snapshot_id
+                )
+            except duckdb.Error:  # e.g. it was never built, which is said where it is checked
+                continue
+        return found
+
     def _dbt(self, connection: duckdb.DuckDBPyConnection) -> DbtChecks:
         try:
-            return run_dbt_tests(connection, self.tables)
+            return run_dbt_tests(connection, self.tables, self.passed)
         except Exception as error:  # as of GX: it says nothing about the data
             log.warning("dbt tests could not run (%s)", type(error).__name__)
             reason = telling(str(error))
@@ -309,7 +331,7 @@ class _Run:
         if rows.count == 0:
             return [_blank(each, "no_data", {}) for each in suite.expectations]
         try:
-            return gx.run(suite, previous)
+            return gx.run(suite, previous, self.passed.get(suite.table))
         except GatehouseError as error:
             observed = {"error": error.message}
         except Exception as error:  # GX raises anything; it says nothing about the data
