@@ -8,6 +8,7 @@ explains at its size.
 from __future__ import annotations
 
 import math
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -158,7 +159,7 @@ def judge(
         certified: profiles of certified days, as they were certified.
         days: days to judge; a product without rows on one counts as nothing.
     """
-    known = dict(certified)
+    known: ChainMap[Key, Profile] = ChainMap({}, certified)  # type: ignore[arg-type]  # read only
     readings = []
     for day in sorted(days):
         surfaces = sorted({surface for _, surface in [*known, *current]})

@@ -140,7 +140,7 @@ def _not_begun(
     if any(sum(each.hours[1:]) for each in of_newest):
         return set()
     before = [
-        sum(each.rows for (day, _), each in them.items() if day == newest - timedelta(days=1))
+        sum(them[key].rows for key in them if key[0] == newest - timedelta(days=1))
         for them in (profiles, known)
     ]
     is_little = sum(each.rows for each in of_newest) < _BEGUN * max(before)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -32,6 +33,25 @@ class CertifiedPast:
     waived: Collection[date] = ()
 
 
+class _Kept(Mapping[Key, Profile]):
+    """Profiles as they are kept, each read when it is asked for: of a year, few are."""
+
+    def __init__(self, texts: Mapping[Key, str]) -> None:
+        self._texts = texts
+        self._read: dict[Key, Profile] = {}
+
+    def __getitem__(self, key: Key) -> Profile:
+        if key not in self._read:
+            self._read[key] = Profile.from_dict(json.loads(self._texts[key]))
+        return self._read[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
 def read_past(
     settings: Settings, table: str, relation: str, up_to: int | None = None
 ) -> CertifiedPast:
@@ -43,13 +63,13 @@ def read_past(
         relation: what was looked at.
         up_to: snapshot; what newer versions look like is no past of it.
     """
-    # Columns: of a year's rows, objects would cost as much as all else that is done with them.
     query = (
         sa.select(
             TableProfile.snapshot_id,
             TableProfile.day,
             TableProfile.surface,
-            TableProfile.profile,
+            TableProfile.profile["rows"].as_integer().label("rows"),
+            sa.cast(TableProfile.profile, sa.Text).label("text"),
             _is_no_past().label("is_no_past"),
         )
         .outerjoin(Waiver, Waiver.waiver_id == TableProfile.waiver_id)
@@ -58,7 +78,7 @@ def read_past(
     )
     if up_to is not None:
         query = query.where(TableProfile.snapshot_id <= up_to)
-    newest, profiles = None, {}
+    newest, texts = None, {}
     waived: set[Key] = set()
     with open_store(settings, read_only=True).begin() as session:
         for row in session.execute(query):
@@ -66,11 +86,11 @@ def read_past(
             if row.is_no_past:
                 waived.add((row.day, row.surface))
                 continue
-            profiles[row.day, row.surface] = Profile.from_dict(row.profile)
+            texts[row.day, row.surface] = row.text if row.rows else ""
             waived.discard((row.day, row.surface))
     return CertifiedPast(
         newest,
-        {key: each for key, each in profiles.items() if each.rows},
+        _Kept({key: text for key, text in texts.items() if text}),
         {day for day, _ in waived},
     )
 
