@@ -320,3 +320,39 @@ def test_the_gate_runs_on_a_postgres_catalog_and_store(
     assert report.certified == ("dim_c", "fct_a", "fct_b")
     written = [path for path in (settings.home / "dbt").rglob("*") if path.is_file()]
     assert not [path for path in written if b"s3cret" in path.read_bytes()]
+
+
+def test_a_certificate_names_the_column_of_which_values_are_missing(house: House, cli: Cli) -> None:
+    drift = {
+        "day": "day",
+        "unit": "key",
+        "reason": "days are alike",
+        "owner": "data",
+    }
+    house.suite("fct_a", drift=[drift])
+    days = (
+        "create or replace table lake.core.fct_a as select 'k' || range as key, "
+        "{score} as score, date '2024-01-01' + (range // 100)::int as day from range(700)"
+    )
+    house.fill()
+    for build_id, score in (("b1", "0.5::double"), ("b2", "case when range < 600 then 0.5 end")):
+        house.built(house.sql(days.format(score=f"({score})::double")), build_id, arrived_to=NOW)
+        run_gate(house.settings, build_id=build_id)
+    shown = CliRunner().invoke(app, ["certificate", "fct_a"]).stdout
+    assert "failed (critical): missing values of score:" in shown
+
+
+def test_gate_looks_at_all_rows_when_asked(
+    house: House, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gatehouse.gate.scope.SMALL", 0)
+    monkeypatch.setattr("gatehouse.gate.scope.LEAST_ROWS", 0)
+    house.built(house.fill())
+    cli("gate")
+    more = "insert into lake.core.fct_a values ('{}', 0.1, date '2024-01-01')"
+    for key, options, looks_at_all in (("n1", [], False), ("n2", ["--all-rows"], True)):
+        house.built(house.sql(more.format(key)), f"b{key}")
+        cli("gate", *options)
+        checks = cli("certificate", "fct_a")["checks"]
+        since = {each["observed"].get("since_version") for each in checks if each["tool"] == "gx"}
+        assert (since == {None}) == looks_at_all

@@ -96,9 +96,11 @@ def show_certificate(found: Mapping[str, Any]) -> None:
     failed = [check for check in found["checks"] if check["result"] == "failed"]
     for check in found["checks"]:
         if check["result"] in ("failed", "could_not_check"):
-            observed = ", ".join(f"{name} {value}" for name, value in check["observed"].items())
+            observed = ", ".join(f"{key} {value}" for key, value in check["observed"].items())
+            name, column = check["check"], check["column"]
+            of = f" of {column}" if column and column not in name else ""
             typer.echo(
-                printable(f"{check['result']} ({check['severity']}): {check['check']}: {observed}")
+                printable(f"{check['result']} ({check['severity']}): {name}{of}: {observed}")
             )
             if check["waiver_id"]:
                 typer.echo(f"    waived: {check['waiver_id']}; gatehouse waivers")

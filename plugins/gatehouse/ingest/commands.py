@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -125,8 +125,8 @@ def sources(as_json: JsonOption = False) -> None:
 def files(
     source: SourceOption = None,
     status: Annotated[
-        str | None,
-        typer.Option("--status", help="`loaded`, `rejected`, `replaced` or `gone`."),
+        Literal["loaded", "rejected", "replaced", "gone"] | None,
+        typer.Option("--status", help="Only files of which that became."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
