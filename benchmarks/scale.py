@@ -1,6 +1,6 @@
 """Events a second of simulate, ingest, build and gate, beside plain DuckDB in the same run.
 
-Settings: EVENTS, one or more numbers, e.g. ``EVENTS="1000000 10000000"``.
+Settings: EVENTS, one or more numbers, e.g. ``EVENTS="1000000 10000000"``; DAYS they are of.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from gatehouse.settings import Settings
 from gatehouse.simulate import run_simulation
 
 _EVENTS_AN_ACTOR = 250
-_DAYS = 14
+# 6 GiB.
+_MOST_MB = 6144
 _COLUMNS = (
     "stage",
     "s",
@@ -39,11 +40,13 @@ _COLUMNS = (
 
 def main() -> None:
     """Run the measurement."""
-    asked = setting("EVENTS", "1000000")
-    measurement = Measurement("scale", "Events a second, beside plain DuckDB", {"EVENTS": asked})
+    asked, days = setting("EVENTS", "1000000"), int(setting("DAYS", "30"))
+    measurement = Measurement(
+        "scale", "Events a second, beside plain DuckDB", {"EVENTS": asked, "DAYS": str(days)}
+    )
     for events in map(int, asked.replace(",", " ").split()):
         with scratch() as folder:
-            measure(measurement, folder / "home", events)
+            measure(measurement, folder / "home", events, days)
     measurement.note(
         "Plain DuckDB reads the same files, runs the same compiled models on a copy of the same "
         "raw tables in one DuckDB file, and the same data tests, with the same memory limit and "
@@ -56,19 +59,21 @@ def main() -> None:
     measurement.finish()
 
 
-def measure(measurement: Measurement, home: Path, events: int) -> None:
+def measure(measurement: Measurement, home: Path, events: int, days: int) -> None:
     """All stages at one size."""
     settings = Settings(home=home)
     world = run_simulation(
-        settings, actors=max(500, events // _EVENTS_AN_ACTOR), days=_DAYS, events=events
+        settings, actors=max(500, events // _EVENTS_AN_ACTOR), days=days, events=events
     )
     written = world.rows["events"]
     label = f"{events:,} events"
     measurement.figure(f"{label}: rows written, all contracts", sum(world.rows.values()))
     measurement.figure(f"{label}: simulate", round(written / world.seconds), "events/s")
-    rows = []
+    rows, took = [], {}
     for name in ("ingest", "build", "gate"):
         ours, plain = run_stage(name, home), _run_plain(name, home)
+        took[name] = ours
+        print(f"{label}: {name} {ours.seconds:.1f} s, plain {plain.seconds:.1f} s", flush=True)
         speed = round(written / ours.seconds)
         measurement.figure(f"{label}: {name}", speed, "events/s")
         rows.append(
@@ -93,6 +98,15 @@ def measure(measurement: Measurement, home: Path, events: int) -> None:
         _COLUMNS,
         rows,
     )
+    peak = max(each.peak_mb for each in took.values())
+    measurement.figure(f"{label}: largest process", peak, "MB", at_most=_MOST_MB)
+    share = took["gate"].seconds / took["build"].seconds
+    measurement.figure(f"{label}: gate, as a share of the build", round(share, 3))
+    parts = sorted(took["gate"].report["seconds"].items(), key=lambda each: -each[1])
+    measurement.table(f"Parts of the gate at {label}", ("part", "s"), parts)
+    tables = took["gate"].report["tables"]
+    slow = sorted(((each["table"], each["seconds"]) for each in tables), key=lambda each: -each[1])
+    measurement.table(f"Slowest tables of the gate at {label}", ("table", "s"), slow[:8])
     slowest = sorted(_models(home), key=lambda each: -each[1])[:10]
     measurement.table(f"Slowest models at {label}", ("model", "s"), slowest)
 

@@ -71,7 +71,8 @@ class Settings(BaseSettings):
             or ``deployed``: its components run by themselves, and what the environment says counts.
         api_host: address the Airflow UI binds to.
         api_port: port of the Airflow UI; the two ports above it are used for log servers.
-        memory_limit: DuckDB memory limit of one process, e.g. ``8GB``.
+        memory_limit: DuckDB memory limit of one process, e.g. ``8GB``; beside it a process holds
+            up to 1 GB of its own.
         threads: DuckDB threads of one process.
         lock_timeout_seconds: how long a writer waits for the one before it.
         certificate_days: how long a certificate is good for.
@@ -95,7 +96,7 @@ class Settings(BaseSettings):
     airflow: Literal["embedded", "deployed"] = "embedded"
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8931, ge=1024, le=65000)
-    memory_limit: str = "6GB"
+    memory_limit: str = "5GB"
     threads: int = Field(default=2, ge=1)
     lock_timeout_seconds: float = Field(default=900, ge=0)
     certificate_days: int = Field(default=7, ge=1)
