@@ -346,7 +346,6 @@ def test_gate_looks_at_all_rows_when_asked(
     house: House, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gatehouse.gate.scope.SMALL", 0)
-    monkeypatch.setattr("gatehouse.gate.scope.LEAST_ROWS", 0)
     house.built(house.fill())
     cli("gate")
     more = "insert into lake.core.fct_a values ('{}', 0.1, date '2024-01-01')"

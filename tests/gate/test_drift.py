@@ -111,7 +111,7 @@ _FAULTS: dict[str, tuple[Profile | None, set[str]]] = {
     ),
     "one value lost": (_profile(400, values={"country": {"DE": 400}}), {"value_drop", "mix"}),
     "one address for half": (_profile(400, shared={"address": 210}), {"shared"}),
-    "rows twice": (_profile(400, repeats=0.5), {"repeats"}),
+    "rows twice": (_profile(400, repeated=0.5), {"repeats"}),
 }
 
 

@@ -104,16 +104,16 @@ def test_a_day_that_was_replayed_is_told_from_one_that_was_lived(
     day = date(2024, 1, 2)
     found = read_profiles(lake, "core.fct", WHEN, [], [day])
     assert found.keys() == {(day, "api")}
-    assert found[day, "api"].replayed == pytest.approx(share, abs=0.001)
+    assert found[day, "api"].replays == pytest.approx(share, abs=0.001)
 
 
 def test_moments_that_coincide_every_day_are_no_replay() -> None:
     """Scheduled work, in a log that tells seconds."""
     days = [date(2024, 1, 1) + timedelta(days=number) for number in range(10)]
-    usual = Profile(rows=500, counted=500, units=100, hours=(0,) * 24, replayed=0.4)
+    usual = Profile(rows=500, counted=500, units=100, hours=(0,) * 24, replays=0.4)
     certified = {(day, ""): usual for day in days[:9]}
     for now, is_beyond in ((0.5, False), (0.9, True)):
-        current = {(days[9], ""): replace(usual, replayed=now)}
+        current = {(days[9], ""): replace(usual, replays=now)}
         readings = judge(WHEN, Limits(), current, certified, [days[9]])
         assert [each.is_beyond(Limits()) for each in readings if each.monitor == "replayed"] == [
             is_beyond
@@ -122,8 +122,11 @@ def test_moments_that_coincide_every_day_are_no_replay() -> None:
 
 def test_a_past_that_was_not_looked_at_says_nothing_of_replays() -> None:
     kept = {**Profile(rows=500, units=100).as_dict()}
-    del kept["replayed"]
-    assert Profile.from_dict(kept).replayed is None
+    for name in ("repeated", "replays"):
+        del kept[name]
+    kept |= {"repeats": 0.4, "replayed": 0.4}
+    found = Profile.from_dict(kept)
+    assert (found.repeated, found.replays) == (None, None)
 
 
 def _sample(monkeypatch: pytest.MonkeyPatch, rows: int, units: int) -> None:
@@ -172,7 +175,7 @@ def test_a_sample_of_units_tells_of_a_day_what_all_of_them_would(
         assert each.rows == known.rows
         assert each.units * each.sampled == pytest.approx(known.units, rel=0.1)
         assert (each.counted or 0) * each.sampled == pytest.approx(known.counted, rel=0.1)
-        assert each.repeats == pytest.approx(known.repeats, abs=0.02)
+        assert each.repeated == pytest.approx(known.repeated, abs=0.02)
         assert each.values["kind"]["rare"] / each.units == pytest.approx(
             known.values["kind"]["rare"] / known.units, abs=0.05
         )
@@ -202,3 +205,58 @@ def test_a_day_whose_units_are_in_no_sample_is_there(
     found = read_profiles(lake, "core.fct", WIDE, [], None)
     assert {(each.sampled, each.units) for each in found.values()} == {(2, 0)}
     assert all(each.rows > 100 for each in found.values())
+
+
+def test_a_small_product_beside_a_large_one_is_seen_whole(
+    lake: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of its day is a copy of the day before; of the large one nothing is."""
+    _sample(monkeypatch, rows=1_000, units=50)
+    large = "select 'l' || actor, 'large', {}, {} + hash(actor, day) % 86400 * interval 1 second"
+    small = "select 's' || actor, 'small', {}, {} + hash(actor) % 86400 * interval 1 second"
+    day = "date '2024-01-01' + day::int"
+    lake.execute(
+        "create or replace table lake.core.fct (actor varchar, product varchar, day date, "
+        "moment timestamp)"
+    )
+    for query, actors in ((large, 5_000), (small, 60)):
+        lake.execute(
+            f"insert into lake.core.fct {query.format(day, day)} "
+            f"from range({actors}) as a (actor), range(2) as d (day)"
+        )
+    found = read_profiles(lake, "core.fct", WHEN, [], [date(2024, 1, 2)])
+    shares = {surface: each.replays for (_, surface), each in found.items()}
+    assert shares == {"small": 1.0, "large": pytest.approx(0, abs=0.01)}
+    assert {surface: each.sampled > 50 for (_, surface), each in found.items()} == {
+        "small": False,
+        "large": True,
+    }
+
+
+def test_a_value_of_few_is_missed_on_a_sampled_day_too() -> None:
+    days = [date(2024, 1, 1) + timedelta(days=number) for number in range(30)]
+    usual = Profile(
+        rows=500_000,
+        sampled=25,
+        counted=20_000,
+        units=20_000,
+        hours=(0,) * 24,
+        values={"kind": {"usual": 19_980, "rare": 20}},
+    )
+    certified = {(day, ""): usual for day in days[:-1]}
+    without = replace(usual, values={"kind": {"usual": 20_000}})
+    drift = Drift(day="day", unit="actor", values=["kind"], reason="values of few", owner="data")
+    readings = judge(drift, Limits(), {(days[-1], ""): without}, certified, [days[-1]])
+    beyond = [each for each in readings if each.is_beyond(Limits())]
+    assert [(each.monitor, each.value, each.observed, each.expected) for each in beyond] == [
+        ("value_drop", "rare", 0, 500.0)
+    ]
+
+
+def test_a_day_of_which_the_sample_has_nobody_says_nothing_of_replays(
+    lake: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.execute(f"create or replace table lake.core.fct as {TIMES}")
+    monkeypatch.setattr("gatehouse.gate.profiles._replays", lambda *_: {})
+    found = read_profiles(lake, "core.fct", WHEN, [], [date(2024, 1, 2)])
+    assert [each.replays for each in found.values()] == [None]

@@ -20,7 +20,6 @@ from gatehouse.gate.suites import Drift, Limits, load_suite
 from gatehouse.lake import Lake
 from gatehouse.proof import gate as proof_gate
 from gatehouse.proof.days import uncaught
-from gatehouse.proof.gate import CHECK_NAME
 from gatehouse.settings import Settings
 from tests.conftest import PROJECT
 from tests.gate.conftest import House, suite
@@ -56,7 +55,7 @@ def test_every_check_of_a_certified_table_caught_its_canary(house: House) -> Non
     house.built(house.fill())
     canary = of(run_gate(house.settings)).checks[-1]
     # 2 expectations, 2 dbt tests, 1 monitor, the check on being empty.
-    assert (canary.name, canary.result) == (CHECK_NAME, "passed")
+    assert (canary.name, canary.result) == (results.CANARIES, "passed")
     assert canary.observed == {"canaries": 6}
 
 

@@ -15,7 +15,7 @@ import duckdb
 from gatehouse.errors import telling
 from gatehouse.gate.lineage import CoreTable, DbtTest
 from gatehouse.gate.results import CheckResult, Outcome, Severity
-from gatehouse.gate.scope import Passed, of_new_rows, on_new_rows
+from gatehouse.gate.scope import Since, of_new_rows, on_new_rows
 
 # Fails wherever the gate looks: where it does not, the answers mean nothing.
 CANARY = DbtTest(
@@ -50,14 +50,15 @@ class DbtChecks:
 def run_dbt_tests(
     connection: duckdb.DuckDBPyConnection,
     tables: Iterable[CoreTable],
-    passed: Mapping[str, Passed] | None = None,
+    since: Mapping[str, Since] | None = None,
 ) -> DbtChecks:
     """Run the data tests attached to ``tables`` on the snapshot that a connection is pinned to.
 
     Args:
         connection: the pinned one.
         tables: core tables.
-        passed: by table, in which version each check passed; see `gatehouse.gate.scope`.
+        since: by table, the version since which a check looks at rows; see
+            `gatehouse.gate.scope`.
     """
     found: dict[str, list[CheckResult]] = {}
     seconds = {}
@@ -67,8 +68,8 @@ def run_dbt_tests(
         started = time.monotonic()
         for test in table.tests:
             if test.unique_id not in ran:
-                since = (passed or {}).get(table.table, {}).get(test.name)
-                ran[test.unique_id] = _run(connection, table, test, since)
+                version = (since or {}).get(table.table, {}).get(("dbt", test.name))
+                ran[test.unique_id] = _run(connection, table, test, version)
         found[table.table] = [ran[test.unique_id] for test in table.tests]
         seconds[table.table] = time.monotonic() - started
     canary = run_test(connection, CANARY)
@@ -80,13 +81,9 @@ def _run(
     connection: duckdb.DuckDBPyConnection, table: CoreTable, test: DbtTest, since: int | None
 ) -> CheckResult:
     """Run a test on what was written since a version; on all rows where there is none."""
-    part = None if since is None else on_new_rows(connection, table, test, since)
-    if since is None or part is None:
+    if since is None:
         return run_test(connection, test)
-    found = run_test(connection, part)
-    # What it cannot look at by itself it looks at with all the rest.
-    whole = found.result == "could_not_check"
-    return run_test(connection, test) if whole else of_new_rows(found, since)
+    return of_new_rows(run_test(connection, on_new_rows(table, test, since)), since)
 
 
 def not_run(table: CoreTable, error: str) -> list[CheckResult]:

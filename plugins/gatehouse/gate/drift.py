@@ -283,22 +283,27 @@ def _shape(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) -> 
         distance = instability(np.asarray(now.hours, dtype=float), was)
         yield Reading("hours", drift.time, *key, distance, float(sum(now.hours)), float(was.sum()))
     if drift.repeats:
-        usual = median(each.repeats for each in past.profiles)
-        yield Reading("repeats", "", *key, max(0.0, now.repeats - usual), now.repeats, usual)
+        yield from _risen("repeats", "", key, now, past, lambda each: each.repeated)
     if drift.looks_for_replays:
-        yield from _replayed(drift, key, now, past)
+        # The day before once more, in its place or besides, under other ids and dates. Of times
+        # that are whole seconds or minutes some coincide on any day, of scheduled work most.
+        yield from _risen("replayed", drift.time, key, now, past, lambda each: each.replays)
 
 
-def _replayed(drift: Drift, key: Key, now: Profile, past: Past) -> Iterator[Reading]:
-    """The day before once more, in place of the day or besides, under other ids and dates.
-
-    Of times that are whole seconds or minutes some coincide on any day, of scheduled work most.
-    """
-    earlier = [each.replayed for each in past.profiles if each.replayed is not None and each.rows]
-    if earlier and now.replayed is not None:
+def _risen(
+    monitor: str,
+    column: str,
+    key: Key,
+    now: Profile,
+    past: Past,
+    of: Callable[[Profile], float | None],
+) -> Iterator[Reading]:
+    """A share that may rise above what it usually is; nothing where one of both is not known."""
+    shares = [of(each) for each in past.profiles if each.rows]
+    earlier, is_now = [each for each in shares if each is not None], of(now)
+    if earlier and is_now is not None:
         usual = median(earlier)
-        distance = max(0.0, now.replayed - usual)
-        yield Reading("replayed", drift.time, *key, distance, now.replayed, usual)
+        yield Reading(monitor, column, *key, max(0.0, is_now - usual), is_now, usual)
 
 
 def _nulls(key: Key, now: Profile, past: Past) -> Iterator[Reading]:
@@ -324,7 +329,7 @@ def _values(drift: Drift, limits: Limits, key: Key, now: Profile, past: Past) ->
             if value not in seen and value != OTHER_VALUES:
                 share = units / now.units
                 distance = max(0.0, share - 2 * math.sqrt(share / now.units))
-                yield Reading("new_value", column, *key, distance, units, 0, value)
+                yield Reading("new_value", column, *key, distance, units * now.sampled, 0, value)
         for value in sorted(seen - {OTHER_VALUES}):
             counts = [each.get(value, 0) for each in earlier]
             yield from _value(column, value, limits, key, own.get(value, 0), now, past, counts)
@@ -352,7 +357,7 @@ def _value(
         if profile.units
     ]
     expected = median(count / whole for count, whole, _ in days) * now.units
-    if expected < limits.least:
+    if expected * now.sampled < limits.least:
         return
     spread = 1.4826 * median(abs(count / whole * now.units - expected) for count, whole, _ in days)
     found = Forecast(expected, max(spread / expected, _LEAST_SPREAD))
@@ -363,7 +368,8 @@ def _value(
         change = 0.0
     change = min(change, by_count, key=abs)
     monitor = "value_drop" if change < 0 else "value_rise"
-    yield Reading(monitor, column, *key, abs(change), units, round(expected, 1), value)
+    both = (units * now.sampled, round(expected * now.sampled, 1))
+    yield Reading(monitor, column, *key, abs(change), *both, value)
 
 
 def _mix(column: str, key: Key, now: Profile, past: Past) -> Iterator[Reading]:

@@ -12,7 +12,7 @@ import duckdb
 from gatehouse.errors import GatehouseError, telling
 from gatehouse.gate.gx_duckdb import adapted_gx, add_lake, implementation, plain_context
 from gatehouse.gate.results import CheckResult, Outcome
-from gatehouse.gate.scope import Passed, new_rows, of_new_rows, since_of_expectation
+from gatehouse.gate.scope import Since, new_rows, of_new_rows
 from gatehouse.gate.suites import Expectation, Suite
 
 # Counts and aggregates only: rows and values stay in the lake.
@@ -37,14 +37,14 @@ class GxRunner:
         return cursor
 
     def run(
-        self, suite: Suite, previous: Mapping[str, float], passed: Passed | None = None
+        self, suite: Suite, previous: Mapping[str, float], since: Since | None = None
     ) -> list[CheckResult]:
         """Evaluate one suite.
 
         Args:
             suite: of a table that has rows.
             previous: figures of the table's certified version before, by name; see `resolve`.
-            passed: in which version each check passed; see `gatehouse.gate.scope`.
+            since: the version since which a check looks at rows; see `gatehouse.gate.scope`.
 
         Returns:
             One result per expectation, in the suite's order. An expectation that GX cannot
@@ -52,10 +52,10 @@ class GxRunner:
         """
         rows: dict[int | None, list[int]] = {}
         for position, each in enumerate(suite.expectations):
-            rows.setdefault(since_of_expectation(each, passed or {}), []).append(position)
+            rows.setdefault((since or {}).get(("gx", each.title)), []).append(position)
         found: dict[int, CheckResult] = {}
-        for since, positions in rows.items():
-            found |= self._validate(suite, positions, since, previous)
+        for version, positions in rows.items():
+            found |= self._validate(suite, positions, version, previous)
         return [found[position] for position in range(len(suite.expectations))]
 
     def _validate(

@@ -31,8 +31,8 @@ class DbtTest:
             would be another at another time: it is compiled once.
         question: what dbt asks of those rows: how many, whether that warns, whether it fails.
         kind: of a generic test, its name: ``unique``; empty for any other.
-        arguments: of a generic test: ``key`` of ``no_overlap``, ``parent`` (a core table) and
-            ``field`` of ``relationships``.
+        arguments: of a generic test, its texts by name: ``key`` of ``no_overlap``, ``field`` of
+            ``relationships``.
         fails_on_any: whether a single such row makes it fail, or warn.
     """
 
@@ -208,16 +208,13 @@ def _test(unique_id: str, node: Any, model: Any) -> DbtTest:
         sql="" if _OF_THE_MOMENT.search(node.raw_code) else _compiled_code(node),
         question=question,
         kind=arguments.get("name", ""),
-        arguments=_arguments(node, arguments.get("kwargs", {}), model),
+        arguments={
+            name: value
+            for name, value in arguments.get("kwargs", {}).items()
+            if name in ("key", "field") and isinstance(value, str)
+        },
         fails_on_any=_fails_on_any(node.config),
     )
-
-
-def _arguments(node: Any, given: Mapping[str, Any], model: Any) -> dict[str, str]:
-    """What of a generic test's arguments says which rows it is about."""
-    found = {name: str(given[name]) for name in ("key", "field") if name in given}
-    others = [each for each in node.depends_on_nodes if each != model.unique_id]
-    return {**found, "parent": others[0].rpartition(".")[2]} if len(others) == 1 else found
 
 
 def _fails_on_any(config: Any) -> bool:

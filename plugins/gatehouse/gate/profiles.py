@@ -53,10 +53,10 @@ class Profile:
         numbers: by column, units by the bin of their mean; see `number_bin`.
         values: by column, units by value.
         shared: by column, units of the value that most of them have.
-        repeats: mean over units of the share of their rows that repeat another.
-        replayed: mean over units of the share of their rows that stand at the same microsecond of
-            the day as one of the day before; None in a profile that was kept before it was looked
-            at.
+        repeated: mean over units of the share of their rows that repeat another; None in a profile
+            that was kept before it was told so.
+        replays: mean over units of the share of their rows that stand at the same microsecond of
+            the day as one of the day before; None as above, and where the sample has no unit.
     """
 
     rows: int = 0
@@ -68,8 +68,8 @@ class Profile:
     numbers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     shared: Mapping[str, int] = field(default_factory=dict)
-    repeats: float = 0.0
-    replayed: float | None = 0.0
+    repeated: float | None = 0.0
+    replays: float | None = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """The profile as plain data for JSON."""
@@ -80,7 +80,8 @@ class Profile:
         """The profile of `as_dict`; of an older one, what is still told in the same way."""
         known = {each.name for each in fields(cls)}
         same = {name: value for name, value in data.items() if name in known}
-        return cls(**{"counted": None, "replayed": None, **same, "hours": tuple(data["hours"])})
+        since = dict.fromkeys(("counted", "repeated", "replays"))
+        return cls(**{**since, **same, "hours": tuple(data["hours"])})
 
 
 def number_bin(column: str) -> str:
@@ -117,9 +118,9 @@ def read_profiles(
     if drift.looks_for_replays and found:
         before = {day - timedelta(days=1) for day in wanted or ()}
         both = _source(relation, drift, sorted({*before, *wanted}) if wanted else None)
-        shares = _replayed(connection, both, drift, max(every.values(), default=1))
-        found = {key: replace(each, replayed=shares.get(key, 0.0)) for key, each in found.items()}
-    # Of a day whose rows are all of one unit, there may be none in the sample.
+        shares = _replays(connection, _sample_alike(both, every), drift)
+        found = {key: replace(each, replays=shares.get(key)) for key, each in found.items()}
+    # How many units there are is an estimate: of a few, the sample may have none.
     found = {key: Profile() for key in every} | found
     return {
         key: replace(each, rows=rows[key], sampled=every.get(key, 1)) for key, each in found.items()
@@ -157,6 +158,21 @@ def _sample(source: str, every: Mapping[Key, int]) -> str:
         f"(select own.* from {source} as own left join "
         f"(values {known}) as large (_day, _surface, _every) "
         "on own._day = large._day and own._surface = large._surface "
+        "where large._every is null or hash(own._unit) % large._every = 0)"
+    )
+
+
+def _sample_alike(source: str, every: Mapping[Key, int]) -> str:
+    """SQL of a source with every n-th unit of the products that have many, the same on all days."""
+    by_surface: dict[str, int] = {}
+    for (_, surface), number in every.items():
+        by_surface[surface] = max(number, by_surface.get(surface, 1))
+    if not by_surface:
+        return source
+    known = ", ".join(f"({literal(surface)}, {n})" for surface, n in sorted(by_surface.items()))
+    return (
+        f"(select own.* from {source} as own left join (values {known}) as large "
+        "(_surface, _every) on own._surface = large._surface "
         "where large._every is null or hash(own._unit) % large._every = 0)"
     )
 
@@ -263,24 +279,27 @@ def _profile(row: tuple[Any, ...], watched: list[str], drift: Drift) -> Profile:
         nulls=dict(zip(watched, (round(share, 6) for share in row[3:after_nulls]), strict=True)),
         hours=tuple(int(count) for count in row[after_numbers:after_hours]),
         numbers={name: {str(k): v for k, v in (bins or {}).items()} for name, bins in numbers},
-        repeats=round(row[after_hours], 6) if drift.repeats else 0.0,
+        repeated=round(row[after_hours], 6) if drift.repeats else 0.0,
     )
 
 
-def _replayed(
-    connection: duckdb.DuckDBPyConnection, source: str, drift: Drift, every: int
-) -> dict[Key, float]:
-    """By day and product, the mean share of rows at a moment of the day before, of some units."""
+def _replays(connection: duckdb.DuckDBPyConnection, source: str, drift: Drift) -> dict[Key, float]:
+    """By day and product, the mean over units of the share of rows at a moment of the day before.
+
+    Args:
+        connection: with the lake pinned.
+        source: with the same units of a product on both days.
+        drift: what is looked at.
+    """
     rows = connection.execute(
         f"with own as (select _day, _surface, _unit, epoch_us({identifier(drift.time)}) "
         "% 86400000000 as _moment, count(*) as _rows "
-        f"from {source} where hash(_unit) % $1 = 0 and {identifier(drift.time)} is not null "
-        "group by all), before as (select distinct _day + 1 as _day, _unit, _moment from own), "
+        f"from {source} where {identifier(drift.time)} is not null group by all), "
+        "before as (select distinct _day + 1 as _day, _surface, _unit, _moment from own), "
         "units as (select own._day, own._surface, own._unit, "
         "coalesce(sum(_rows) filter (before._unit is not null), 0) / sum(_rows) as _share "
-        "from own left join before using (_day, _unit, _moment) group by 1, 2, 3) "
-        "select _day, _surface, avg(_share) from units group by 1, 2",
-        [every],
+        "from own left join before using (_day, _surface, _unit, _moment) group by 1, 2, 3) "
+        "select _day, _surface, avg(_share) from units group by 1, 2"
     ).fetchall()
     return {(day, surface): round(float(share), 6) for day, surface, share in rows}
 

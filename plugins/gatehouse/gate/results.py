@@ -14,6 +14,8 @@ Severity = Literal["critical", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 OUTCOMES: tuple[Outcome, ...] = ("passed", "failed", "could_not_check", "no_data")
 CERTIFYING: tuple[Outcome, ...] = ("passed", "no_data")
+# The gate's own check that all others of a table are alive.
+CANARIES = "canaries of its checks"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from gatehouse.gate.results import (
     hold_downstream,
 )
 from gatehouse.gate.rows import Rows, count_rows
-from gatehouse.gate.scope import Passed, passed_before
+from gatehouse.gate.scope import Since, since_passed
 from gatehouse.gate.subject import Subject, choose_subject
 from gatehouse.gate.suites import Drift, Expectation, Suite, load_suite
 from gatehouse.gate.versions import suite_version
@@ -144,7 +144,7 @@ class _Run:
     mapped: dict[str, list[str]] | GatehouseError = field(default_factory=dict)
     shown: Mapping[str, Published] = field(default_factory=dict)
     suites: dict[str, Suite | GatehouseError] = field(default_factory=dict)
-    passed: dict[str, Passed] = field(default_factory=dict)
+    since: dict[str, Since] = field(default_factory=dict)
     due: Mapping[str, date] | None = None
     canaries: Canaries | None = None
     planted_seconds: float = 0.0
@@ -156,7 +156,7 @@ class _Run:
         """Each table by its own checks."""
         self.suites = {table.table: _or_error(partial(self._load, table)) for table in self.tables}
         started = time.monotonic()
-        self.passed = self._passed(connection)
+        self.since = self._since(connection)
         by_dbt = self._dbt(connection)
         self.seconds["dbt_tests"] = time.monotonic() - started
         started = time.monotonic()
@@ -188,7 +188,9 @@ class _Run:
         # A suite that does not load is said where its table is checked.
         suites = [suite for suite in self.suites.values() if isinstance(suite, Suite)]
         try:
-            return stack.enter_context(Canaries(connection, self.tables, suites, by_dbt))
+            return stack.enter_context(
+                Canaries(connection, self.tables, suites, by_dbt, self.since)
+            )
         except Exception as error:
             log.warning("The canaries could not be planted (%s)", type(error).__name__)
             return None
@@ -213,25 +215,24 @@ class _Run:
     def _load(self, table: CoreTable) -> Suite:
         return load_suite(self.settings.core_suites, table.table, table.columns)
 
-    def _passed(self, connection: duckdb.DuckDBPyConnection) -> dict[str, Passed]:
-        """By table, in which versions its checks passed; where that is not known, nowhere."""
+    def _since(self, connection: duckdb.DuckDBPyConnection) -> dict[str, Since]:
+        """By table, since which versions its checks look at rows; where not known, at all."""
         found = {}
         for table in self.tables:
             suite = self.suites[table.table]
             if self.all_rows or isinstance(suite, GatehouseError):
                 continue
-            version, snapshot_id = suite_version(suite, table), self.subject.snapshot_id
             try:
-                found[table.table] = passed_before(
-                    self.settings, connection, table, version, snapshot_id
+                found[table.table] = since_passed(
+                    self.settings, connection, table, suite, self.subject.snapshot_id
                 )
-            except duckdb.Error:  # e.g. it was never built, which is said where it is checked
-                continue
+            except Exception as error:  # then all rows are looked at, which needs none of it
+                log.info("%s: looked at whole (%s)", table.table, type(error).__name__)
         return found
 
     def _dbt(self, connection: duckdb.DuckDBPyConnection) -> DbtChecks:
         try:
-            return run_dbt_tests(connection, self.tables, self.passed)
+            return run_dbt_tests(connection, self.tables, self.since)
         except Exception as error:  # as of GX: it says nothing about the data
             log.warning("dbt tests could not run (%s)", type(error).__name__)
             reason = telling(str(error))
@@ -331,7 +332,7 @@ class _Run:
         if rows.count == 0:
             return [_blank(each, "no_data", {}) for each in suite.expectations]
         try:
-            return gx.run(suite, previous, self.passed.get(suite.table))
+            return gx.run(suite, previous, self.since.get(suite.table))
         except GatehouseError as error:
             observed = {"error": error.message}
         except Exception as error:  # GX raises anything; it says nothing about the data

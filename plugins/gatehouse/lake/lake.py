@@ -227,6 +227,35 @@ class Lake:
                 next_step="load something first: make run, or gatehouse ingest",
             )
 
+    def is_as_it_was(
+        self, connection: duckdb.DuckDBPyConnection, schema: str, table: str, since: int
+    ) -> bool:
+        """Whether a table is the one that it was at a snapshot, with the same columns.
+
+        One that was replaced, renamed or altered since has rows of which no write tells.
+
+        Args:
+            connection: that sees the lake, at that snapshot or a later one.
+            schema: of the table.
+            table: its name.
+            since: the snapshot.
+        """
+        own = f"{identifier(f'__ducklake_metadata_{LAKE}')}.{identifier(self.catalog_schema)}"
+        now = snapshot_of(connection)
+        row = connection.execute(
+            f"select count(*) from {own}.ducklake_table as tables "
+            f"inner join {own}.ducklake_schema as schemas on schemas.schema_id = tables.schema_id "
+            "where schemas.schema_name = $1 and tables.table_name = $2 "
+            "and schemas.begin_snapshot <= $3 and coalesce(schemas.end_snapshot, $4 + 1) > $4 "
+            "and tables.begin_snapshot <= $3 and coalesce(tables.end_snapshot, $4 + 1) > $4 "
+            f"and not exists (select 1 from {own}.ducklake_column as columns "
+            "where columns.table_id = tables.table_id "
+            "and (columns.begin_snapshot between $3 + 1 and $4 "
+            "or columns.end_snapshot between $3 + 1 and $4))",
+            [schema, table, since, now],
+        ).fetchone()
+        return row is not None and bool(row[0])
+
     @property
     def tells_changes(self) -> bool:
         """Whether core tables tell what changed between two snapshots: DuckLake's do."""

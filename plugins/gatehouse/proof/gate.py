@@ -18,15 +18,22 @@ import duckdb
 from gatehouse.gate.dbt_checks import DbtChecks, run_test
 from gatehouse.gate.expectations import GxRunner
 from gatehouse.gate.lineage import CoreTable, DbtTest
-from gatehouse.gate.results import CERTIFYING, CheckResult, TableResult, decide, hold_downstream
+from gatehouse.gate.results import (
+    CANARIES,
+    CERTIFYING,
+    CheckResult,
+    TableResult,
+    decide,
+    hold_downstream,
+)
 from gatehouse.gate.rows import count_rows
+from gatehouse.gate.scope import Since, on_new_rows
 from gatehouse.gate.suites import Expectation, Suite
 from gatehouse.proof.days import uncaught
 from gatehouse.proof.wreck import Copy
 
 log = logging.getLogger(__name__)
 
-CHECK_NAME = "canaries of its checks"
 _REASON = "a check that cannot fail certifies nothing"
 # Figures of a version before: beyond any bound that a suite sets relative to it.
 _FAR_MORE, _FAR_LESS = {"row_count": 1e12}, {"row_count": 1e-6}
@@ -43,9 +50,12 @@ class Canaries:
         tables: Iterable[CoreTable],
         suites: Iterable[Suite],
         dbt: DbtChecks,
+        since: Mapping[str, Since] | None = None,
     ) -> None:
         suites = list(suites)
         self._dbt = dbt
+        # What is asked of new rows only is asked so here, too: all rows of a broken table are new.
+        self._since = {name: dict.fromkeys(own, 0) for name, own in (since or {}).items()}
         self._copy = Copy(pinned, _read_by(tables, suites))
         # Before GX begins a transaction, which sees no table that is made after it.
         for suite in suites:
@@ -132,7 +142,7 @@ class Canaries:
     ) -> dict[str, Expectation]:
         """The expectations that do not fail, by what is said of them."""
         own = suite.model_copy(update={"table": broken, "expectations": expectations})
-        found = self._gx.run(own, previous)
+        found = self._gx.run(own, previous, self._since.get(suite.table))
         outcomes = [str(each.observed.get("error") or each.result) for each in found]
         outcomes += ["no result"] * len(expectations)
         return {
@@ -157,9 +167,12 @@ class Canaries:
     def _finds(self, table: CoreTable, broken: str, test: DbtTest) -> bool:
         if not test.sql:
             return True  # it did not run, which is its own result
-        own = f'"lake"."core"."{table.table}"'
-        query = test.sql.replace(own, f'"lake"."core"."{broken}"')
-        return run_test(self._copy.connection, replace(test, sql=query)).result == "failed"
+        if ("dbt", test.name) in self._since.get(table.table, {}):
+            asked = on_new_rows(table, test, 0, of=broken)
+        else:
+            own = f'"lake"."core"."{table.table}"'
+            asked = replace(test, sql=test.sql.replace(own, f'"lake"."core"."{broken}"'))
+        return run_test(self._copy.connection, asked).result == "failed"
 
     def _monitors(self, suite: Suite) -> list[str]:
         missed = []
@@ -227,7 +240,7 @@ def _result(
         observed |= {"error": f"canary not caught by {names}{more}", "uncaught": len(missed)}
     return CheckResult(
         tool="gate",
-        name=CHECK_NAME,
+        name=CANARIES,
         severity="critical",
         result="could_not_check" if missed else "no_data" if is_empty else "passed",
         reason=_REASON,

@@ -121,7 +121,11 @@ class Copy:
         return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
     def _make(self, name: str, query: str) -> str:
-        self.connection.execute(f"create or replace table lake.core.{identifier(name)} as {query}")
+        # As a row of the lake tells which version wrote it: all of these are new.
+        self.connection.execute(
+            f"create or replace table lake.core.{identifier(name)} as "
+            f"select *, 1 as snapshot_id from ({query})"
+        )
         return name
 
     def _sample(self, schema: str, table: str) -> None:
