@@ -233,24 +233,32 @@ def test_a_small_product_beside_a_large_one_is_seen_whole(
     }
 
 
-def test_a_value_of_few_is_missed_on_a_sampled_day_too() -> None:
+@pytest.mark.parametrize(
+    ("rare", "found"),
+    [(0, ("value_drop", 0)), (60, ("value_rise", 1_500)), (20, None)],
+)
+@pytest.mark.parametrize("past_is_sampled", [False, True])
+def test_a_value_of_few_is_judged_on_a_sampled_day_too(
+    rare: int, found: tuple[str, int] | None, past_is_sampled: bool
+) -> None:
+    def day_with(rare: int, times: int) -> Profile:
+        return Profile(
+            rows=5_000_000,
+            sampled=25 // times,
+            counted=200_000 * times,
+            units=20_000 * times,
+            hours=(0,) * 24,
+            values={"kind": {"usual": (20_000 - rare) * times, "rare": rare * times}},
+        )
+
     days = [date(2024, 1, 1) + timedelta(days=number) for number in range(30)]
-    usual = Profile(
-        rows=500_000,
-        sampled=25,
-        counted=20_000,
-        units=20_000,
-        hours=(0,) * 24,
-        values={"kind": {"usual": 19_980, "rare": 20}},
-    )
+    usual = day_with(20, 1 if past_is_sampled else 25)
     certified = {(day, ""): usual for day in days[:-1]}
-    without = replace(usual, values={"kind": {"usual": 20_000}})
     drift = Drift(day="day", unit="actor", values=["kind"], reason="values of few", owner="data")
-    readings = judge(drift, Limits(), {(days[-1], ""): without}, certified, [days[-1]])
+    readings = judge(drift, Limits(), {(days[-1], ""): day_with(rare, 1)}, certified, [days[-1]])
     beyond = [each for each in readings if each.is_beyond(Limits())]
-    assert [(each.monitor, each.value, each.observed, each.expected) for each in beyond] == [
-        ("value_drop", "rare", 0, 500.0)
-    ]
+    told = [(each.monitor, each.value, each.observed, each.expected) for each in beyond]
+    assert told == ([(found[0], "rare", found[1], 500.0)] if found else [])
 
 
 def test_a_day_of_which_the_sample_has_nobody_says_nothing_of_replays(

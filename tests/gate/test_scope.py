@@ -17,7 +17,7 @@ from tests.gate.conftest import House
 from gatehouse.gate import run_gate, scope
 from gatehouse.gate.dbt_checks import CANARY
 from gatehouse.gate.lineage import CoreTable
-from gatehouse.gate.results import CheckResult, GateReport
+from gatehouse.gate.results import CANARIES, CheckResult, GateReport
 from gatehouse.gate.scope import is_of_rows, on_new_rows
 from gatehouse.gate.suites import Expectation
 from gatehouse.lake.maintain import run_maintenance
@@ -169,20 +169,21 @@ def test_a_check_of_another_tool_with_the_same_name_says_nothing(house: House) -
         assert ("dbt", name) in failed
 
 
-def test_a_canary_is_asked_as_the_table_is(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("module", ["scope", "expectations"])
+def test_a_canary_is_asked_as_the_table_is(
+    house: House, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
     """Where new rows are not seen, the broken ones are not either."""
     run_gate(house.settings, snapshot_id=house.fill())
     second = house.sql("insert into lake.core.fct_a values ('k1', 7.5, date '2024-01-01')")
     monkeypatch.setattr(scope, "_count_new", lambda *_: 10**6)
-    for module in ("scope", "expectations"):
-        nothing = "select * from lake.core.{} where false"
-        monkeypatch.setattr(
-            f"gatehouse.gate.{module}.new_rows", lambda table, _, text=nothing: text.format(table)
-        )
+    monkeypatch.setattr(
+        f"gatehouse.gate.{module}.new_rows", lambda table, _: f"select * from {table} where false"
+    )
     report = run_gate(house.settings, snapshot_id=second, tables=["fct_a"])
     found = next(each for each in report.tables if each.table == "fct_a")
-    assert found.result == "could_not_check"
-    assert "canary not caught" in found.message
+    assert (found.checks[-1].name, found.checks[-1].result) == (CANARIES, "could_not_check")
+    assert "canary not caught" in found.checks[-1].observed["error"]
 
 
 # Each makes rows wrong, or rows of another table missing, without writing those that are wrong.
@@ -224,6 +225,39 @@ def test_what_changes_without_being_written_is_seen(house: House, change: str) -
     ]
     assert outcomes[0] == outcomes[1]
     assert "failed" in outcomes[0].values()
+
+
+_WRITTEN = {
+    "an old key once more": (
+        "insert into lake.core.fct_b values ('k1', 0.5, date '2024-01-01')",
+        "unique_fct_b_key",
+    ),
+    "a new key twice": (
+        "insert into lake.core.fct_b select 'n', 0.5, date '2024-01-01' from range(2)",
+        "unique_fct_b_key",
+    ),
+    "a parent goes": ("delete from lake.core.dim_c where key = 'k1'", "relationships"),
+    "a new orphan": (
+        "insert into lake.core.fct_b values ('n', 0.5, date '2024-01-01')",
+        "relationships",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "check"), _WRITTEN.values(), ids=_WRITTEN)
+def test_what_new_rows_do_to_old_ones_is_seen(house: House, change: str, check: str) -> None:
+    run_gate(house.settings, snapshot_id=house.fill())
+    report = run_gate(house.settings, snapshot_id=house.sql(change))
+    found = {name: each.result for name, each in _checks(report, "fct_b").items()}
+    assert [result for name, result in found.items() if name.startswith(check)] == ["failed"]
+
+
+def test_a_parent_that_is_written_again_is_no_loss(house: House) -> None:
+    first = house.fill()
+    run_gate(house.settings, snapshot_id=first)
+    second = house.sql("update lake.core.dim_c set score = 0.25 where key = 'k1'")
+    since = _since(run_gate(house.settings, snapshot_id=second), "fct_b")
+    assert set(since.values()) == {first}
 
 
 _OWN = '"lake"."core"."fct_a"'
@@ -275,6 +309,11 @@ _TESTS = {
         "not_null",
         f"select key from (select * from {_OWN} where day <= current_date) dbt_subquery "
         "where key is null",
+        None,
+    ),
+    "a name that is not dbt's": (
+        "not_null",
+        "select key from lake.core.fct_a where key is null",
         None,
     ),
     "another kind": ("at_least_one", f"select key from {_OWN} where key is null", None),
