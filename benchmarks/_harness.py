@@ -220,6 +220,16 @@ def run_stage(stage: str, home: Path, **options: str) -> Stage:
     return Stage(**json.loads(done.stdout.splitlines()[-1]))
 
 
+def models_of(home: Path) -> dict[str, float]:
+    """Seconds of each model in the last build that `run_stage` made of a home."""
+    results = json.loads((home / "models.json").read_text("utf-8"))["results"]
+    return {
+        each["unique_id"].rpartition(".")[2]: round(each["execution_time"], 2)
+        for each in results
+        if each["unique_id"].startswith("model.")
+    }
+
+
 def stage_command(stage: str, **options: str) -> list[str]:
     """Command line of a stage's process."""
     program = str(PROJECT / "benchmarks" / "_stage.py")

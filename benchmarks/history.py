@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from _harness import Measurement, Stage, run_stage, scratch, setting
+from _harness import Measurement, Stage, models_of, run_stage, scratch, setting
 from gatehouse.lake import Lake
 from gatehouse.settings import Settings
 from gatehouse.simulate import run_simulation
@@ -143,6 +143,19 @@ def _tell(
         "times (cpu)",
     ]
     measurement.table("A day's increment, medians", columns, rows)
+    models = [models_of(each.home) for each in homes]
+    more = sorted(models[-1], key=lambda name: models[0].get(name, 0) - models[-1][name])
+    measurement.table(
+        "Models of the last increment that cost most more",
+        ("model", *(f"s after {each.days} days" for each in homes)),
+        [(name, *(own.get(name, 0.0) for own in models)) for name in more[:8]],
+    )
+    parts = [each.spent["gate"][-1].report["seconds"] for each in homes]
+    measurement.table(
+        "Parts of the last gate",
+        ("part", *(f"s after {each.days} days" for each in homes)),
+        [(name, *(own.get(name, 0.0) for own in parts)) for name in parts[-1]],
+    )
     measurement.note(
         "Each stage is a process of its own; starting it and its imports are not in the seconds. "
         "The first increment is not counted."

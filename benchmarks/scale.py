@@ -14,6 +14,7 @@ from _harness import (
     PROJECT,
     Measurement,
     Stage,
+    models_of,
     run_stage,
     scratch,
     setting,
@@ -107,7 +108,7 @@ def measure(measurement: Measurement, home: Path, events: int, days: int) -> Non
     tables = took["gate"].report["tables"]
     slow = sorted(((each["table"], each["seconds"]) for each in tables), key=lambda each: -each[1])
     measurement.table(f"Slowest tables of the gate at {label}", ("table", "s"), slow[:8])
-    slowest = sorted(_models(home), key=lambda each: -each[1])[:10]
+    slowest = sorted(models_of(home).items(), key=lambda each: -each[1])[:10]
     measurement.table(f"Slowest models at {label}", ("model", "s"), slowest)
 
 
@@ -116,15 +117,6 @@ def account(measurement: Measurement, label: str, stage: Stage, rows: int, broke
     totals = stage.report["totals"]
     measurement.figure(f"{label}: rows not in the ledger", rows - totals["rows_in"], equals=0)
     measurement.figure(f"{label}: rows in quarantine", totals["rows_quarantined"], equals=broken)
-
-
-def _models(home: Path) -> list[tuple[str, float]]:
-    results = json.loads((home / "models.json").read_text("utf-8"))["results"]
-    return [
-        (each["unique_id"].rpartition(".")[2], round(each["execution_time"], 2))
-        for each in results
-        if each["unique_id"].startswith("model.")
-    ]
 
 
 def _run_plain(part: str, home: Path) -> Stage:
